@@ -1,0 +1,135 @@
+"""What a person did, in words: the first noun of the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from vibrator.checks import require_aware, require_finite, require_text
+from vibrator.errors import BadInput, UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class ActionType:
+    """How a kind of action is worded for the encoder, and what it weighs by default.
+
+    >>> ActionType("purchase", wording="User purchased:", weight=2.0).sentence("a tent")
+    'User purchased: a tent'
+    """
+
+    name: str
+    wording: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_text("action type name", self.name)
+        require_text("wording", self.wording)
+        require_finite("weight", self.weight)
+
+    def sentence(self, content: str) -> str:
+        """The wording followed by the words."""
+        return f"{self.wording} {content}"
+
+
+ACTION_TYPES: dict[str, ActionType] = {
+    kind.name: kind
+    for kind in (
+        ActionType("write", "User wrote:", 1.5),
+        ActionType("click", "User clicked on:", 1.0),
+        ActionType("react", "User reacted to:", 0.8),
+        ActionType("read", "User viewed:", 0.5),
+        ActionType("open", "User opened:", 0.5),
+        ActionType("share", "User shared:", 1.2),
+        ActionType("chat", "User said:", 1.0),
+        ActionType("dismiss", "User dismissed:", -1.0),
+    )
+}
+
+
+def register_action_type(name: str, *, wording: str, weight: float = 1.0) -> ActionType:
+    """Make a type of your own a first-class one; an equal registration may be repeated."""
+    kind = ActionType(name, wording=wording, weight=float(weight))
+    known = ACTION_TYPES.get(name)
+    if known is not None and known != kind:
+        raise BadInput(f"action type {name!r} is registered already as {known}, not {kind}")
+    ACTION_TYPES[name] = kind
+    return kind
+
+
+def action_type(name: str) -> ActionType:
+    """The registered type, or the neutral one for a name nobody registered.
+
+    >>> action_type("bookmark").sentence("a recipe")
+    'User performed bookmark on: a recipe'
+    """
+    return ACTION_TYPES.get(name) or ActionType(name, f"User performed {name} on:", 1.0)
+
+
+def registered_action_type(name: str) -> ActionType:
+    """The registered type; a name nobody registered is refused."""
+    if name not in ACTION_TYPES:
+        raise UnknownName(f"action type {name!r} is not registered; known: {sorted(ACTION_TYPES)}")
+    return ACTION_TYPES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class UserAction:
+    """Who did what to which words, and when.
+
+    A weight left out is the type's default; a weight given is the weight used.
+
+    >>> UserAction("write", "a guide to gRPC").weight
+    1.5
+    >>> UserAction("click", "  ")
+    Traceback (most recent call last):
+    vibrator.errors.BadInput: content must be a text with words in it, got '  '
+    """
+
+    action_type: str
+    content: str
+    weight: float = None  # type: ignore[assignment]  # None asks for the type's default
+    timestamp: datetime | None = None
+    user_id: str | None = None
+    action_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_text("action_type", self.action_type)
+        require_text("content", self.content)
+        given: object = self.weight
+        weight = action_type(self.action_type).weight if given is None else given
+        object.__setattr__(self, "weight", require_finite("weight", weight))
+        if self.timestamp is not None:
+            object.__setattr__(self, "timestamp", require_aware("timestamp", self.timestamp))
+        for name in ("user_id", "action_id"):
+            if getattr(self, name) is not None:
+                require_text(name, getattr(self, name))
+        if not isinstance(self.metadata, Mapping):
+            raise BadInput(f"metadata must be a mapping, got {self.metadata!r}")
+        if "age_hours" in self.metadata:
+            age = require_finite("metadata['age_hours']", self.metadata["age_hours"])
+            if age < 0:
+                raise BadInput(f"metadata['age_hours'] must not be negative, got {age!r}")
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UserAction, (
+            self.action_type, self.content, self.weight, self.timestamp,
+            self.user_id, self.action_id, dict(self.metadata),
+        )  # fmt: skip
+
+    def instruction(self) -> str:
+        """The wording and the text, as the encoder reads them.
+
+        >>> UserAction("click", "gRPC streaming").instruction()
+        'User clicked on: gRPC streaming'
+        """
+        return action_type(self.action_type).sentence(self.content)
+
+
+def utc_now() -> datetime:
+    """The default clock."""
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Policies that learn by trying, and honest evaluation of what was not tried."""

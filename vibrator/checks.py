@@ -1,0 +1,54 @@
+"""Checks at the edge: each refuses with the name, the rule and the value found."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from vibrator.errors import BadInput
+
+
+def require_text(name: str, value: object) -> str:
+    """A text with words in it, in valid Unicode.
+
+    >>> require_text("content", " ")
+    Traceback (most recent call last):
+    vibrator.errors.BadInput: content must be a text with words in it, got ' '
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise BadInput(f"{name} must be a text with words in it, got {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{name} must be valid Unicode, got a lone surrogate in {value!r}") from None
+    return value
+
+
+def require_finite(name: str, value: object) -> float:
+    """A number that is neither NaN nor infinite; a truth value is not a number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise BadInput(f"{name} must be a finite number, got {value!r}")
+    return float(value)
+
+
+def require_positive(name: str, value: object) -> float:
+    """A finite number above zero."""
+    if not require_finite(name, value) > 0:
+        raise BadInput(f"{name} must be positive, got {value!r}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def require_share(name: str, value: object) -> float:
+    """A number from 0 to 1."""
+    if not 0.0 <= require_finite(name, value) <= 1.0:
+        raise BadInput(f"{name} must lie from 0 to 1, got {value!r}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def require_aware(name: str, value: object) -> datetime:
+    """The time in UTC; naive times are refused, because nobody can know what they mean."""
+    if not isinstance(value, datetime):
+        raise BadInput(f"{name} must be a datetime, got {value!r}")
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise BadInput(f"{name} must carry a timezone, got the naive {value!r}")
+    return value.astimezone(UTC)

@@ -1,0 +1,76 @@
+"""The command line: one command a file, each of them parse, call, print.
+
+A file `name.py` here becomes the command `name`: it says its `PANEL` and offers either `run`
+(one command) or `app` (a Typer with subcommands). Nothing else has to be edited.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import typer
+
+from vibrator import __version__
+from vibrator.errors import MissingExtra, ModelUnavailable, StoreError, VibratorError
+
+PANELS = ("Try", "Data", "Score", "Decide", "Learn", "Rehearse", "Value", "Operate")
+EXIT_BAD_INPUT, EXIT_MISSING, EXIT_STORE, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED = 2, 3, 4, 141, 130
+
+
+def build() -> typer.Typer:
+    """The application with every command of this folder, in the order of the loop."""
+    app = typer.Typer(
+        name="vibrator",
+        help="Personalization from what people do, in words.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    modules = [
+        import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__) if m.name[0] != "_"
+    ]
+    for module in sorted(modules, key=lambda m: (PANELS.index(m.PANEL), m.__name__)):
+        name = module.__name__.rpartition(".")[2].replace("_", "-")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
+        else:
+            app.command(name=name, rich_help_panel=module.PANEL)(module.run)
+    return app
+
+
+def main() -> None:
+    """Run the command line; every known failure is one line on stderr and an exit code."""
+    try:
+        build()()
+    except VibratorError as error:
+        typer.secho(f"vibrator: {error}", fg="red", err=True)
+        sys.exit(_exit_code(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_BROKEN_PIPE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _exit_code(error: VibratorError) -> int:
+    if isinstance(error, (MissingExtra, ModelUnavailable)):
+        return EXIT_MISSING
+    if isinstance(error, StoreError):
+        return EXIT_STORE
+    return EXIT_BAD_INPUT
+
+
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+__all__ = ["build", "main"]

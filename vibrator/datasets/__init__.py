@@ -1,0 +1,1 @@
+"""Checked readers that yield the nouns."""

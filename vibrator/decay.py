@@ -1,0 +1,159 @@
+"""How the past fades: half-lives, and the one accumulator that profiles and intent share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibrator.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+KEPT_OPEN = 16  # newest events held apart, so that a read may reach back before them
+
+
+def fade(ages: ArrayLike, *, half_life: float) -> Floats:
+    """Weight of events by age: 1 now, 1/2 after one half-life, 0 if not yet happened.
+
+    >>> fade([0.0, 6.0, 12.0, -1.0], half_life=6.0)
+    array([1.  , 0.5 , 0.25, 0.  ])
+    """
+    _require_half_life(half_life)
+    age = np.asarray(ages, dtype=np.float64)
+    return np.where(age < 0, 0.0, np.exp2(-np.maximum(age, 0.0) / half_life))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """One addition that is still held apart from the sum."""
+
+    time: float
+    key: str
+    value: Any = field(compare=False)
+    at: Any = field(compare=False, default=())
+    note: Any = field(compare=False, default=None)
+
+
+class DecayedSum:
+    """S(t) = Σ wᵢ xᵢ 2^(−(t−tᵢ)/h), for one or several half-lives h at once.
+
+    Adding is O(1). The newest events are held apart (at most `keep` after each settling), so a
+    late event is exact, an event after t weighs nothing at t, and the result does not depend on
+    the order or the partition in which events came. Times and half-lives share one unit.
+
+    >>> likes = DecayedSum([1.0, 14.0])
+    >>> likes.add(0.0, 2.0)
+    >>> likes.read(1.0).round(3)
+    array([1.   , 1.903])
+    >>> likes.read(-1.0)
+    array([0., 0.])
+    """
+
+    __slots__ = ("anchor", "half_lives", "keep", "open", "total")
+
+    def __init__(
+        self, half_lives: Sequence[float], shape: tuple[int, ...] = (), *, keep: int = KEPT_OPEN
+    ) -> None:
+        for half_life in half_lives:
+            _require_half_life(half_life)
+        if keep < 0:
+            raise BadInput(f"keep must not be negative, got {keep}")
+        self.half_lives = np.asarray(half_lives, dtype=np.float64)
+        self.total: Floats = np.zeros((len(half_lives), *shape))
+        self.anchor = -np.inf
+        self.keep = keep
+        self.open: list[Event] = []
+
+    def add(
+        self, time: float, value: Any, *, at: Any = (), key: str = "", note: Any = None
+    ) -> None:
+        """Take one weighted value in; `at` names a cell, `key` orders events of the same time."""
+        self.open.append(Event(time, key, value, at, note))
+        if len(self.open) > 2 * self.keep:
+            self.settle()
+
+    def settle(self) -> None:
+        """Fold all but the newest `keep` events into the sum."""
+        if len(self.open) <= self.keep:
+            return
+        self.open.sort()
+        split = len(self.open) - self.keep
+        ripe, self.open = self.open[:split], self.open[split:]
+        self._move_anchor(max(self.anchor, ripe[-1].time))
+        for event in ripe:
+            self.total[(slice(None), *_cell(event.at))] += self._faded(event, self.anchor)
+
+    def merge(self, other: DecayedSum) -> DecayedSum:
+        """The sum over both histories, as if they had been one."""
+        if not np.array_equal(self.half_lives, other.half_lives):
+            raise BadInput(f"half-lives differ: {self.half_lives} and {other.half_lives}")
+        if self.total.shape != other.total.shape:
+            raise BadInput(f"shapes differ: {self.total.shape} and {other.total.shape}")
+        both = self.copy()
+        both._move_anchor(max(self.anchor, other.anchor))
+        if other.anchor > -np.inf:
+            both.total += (
+                _spread(both._decay(both.anchor - other.anchor), other.total) * other.total
+            )
+        both.open += other.open
+        both.settle()
+        return both
+
+    def read(self, now: float) -> Floats:
+        """S(now), one row a half-life; events later than now weigh nothing yet."""
+        if now < self.anchor:
+            raise BadInput(
+                f"cannot read at {now}: events up to {self.anchor} are folded already; "
+                f"a larger keep (now {self.keep}) lets a read reach further back"
+            )
+        sums = self._settled(now)
+        for event in self.open:
+            if event.time <= now:
+                sums[(slice(None), *_cell(event.at))] += self._faded(event, now)
+        return sums
+
+    def newest(self) -> list[Event]:
+        """The newest events held apart, oldest first, at most `keep`."""
+        self.settle()
+        return sorted(self.open)
+
+    def copy(self) -> DecayedSum:
+        """An independent twin."""
+        twin = DecayedSum(list(self.half_lives), self.total.shape[1:], keep=self.keep)
+        twin.total, twin.anchor, twin.open = self.total.copy(), self.anchor, list(self.open)
+        return twin
+
+    def _settled(self, now: float) -> Floats:
+        if self.anchor == -np.inf:
+            return self.total.copy()
+        return _spread(self._decay(now - self.anchor), self.total) * self.total
+
+    def _decay(self, age: float) -> Floats:
+        return np.asarray(np.exp2(-age / self.half_lives))
+
+    def _faded(self, event: Event, now: float) -> Floats:
+        return np.asarray(np.multiply.outer(self._decay(now - event.time), event.value))
+
+    def _move_anchor(self, time: float) -> None:
+        if time > self.anchor > -np.inf:
+            self.total = self._settled(time)
+        self.anchor = max(self.anchor, time)
+
+
+def _cell(at: Any) -> tuple[Any, ...]:
+    return at if isinstance(at, tuple) else (at,)
+
+
+def _spread(factors: Floats, rows: Floats) -> Floats:
+    return factors.reshape(-1, *([1] * (rows.ndim - 1)))
+
+
+def _require_half_life(half_life: float) -> None:
+    if not half_life > 0:
+        raise BadInput(f"half_life must be positive, got {half_life}")

@@ -1,0 +1,171 @@
+"""What was decided, what came of it, and the two ports that take part in deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from vibrator.checks import require_aware, require_finite, require_text
+from vibrator.errors import BadInput
+
+NOTHING = "nothing"  # the arm that shows nothing; always there, always allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One choice, complete when it is made: nothing about it is recomputed later.
+
+    `arm` is what the policy chose between (an item id, a slate size, NOTHING); `chosen` are the
+    item ids that were shown for it. `propensities` gives every arm's probability at that moment,
+    refused arms at zero, and `refusals` says which guard refused what.
+    """
+
+    decision_id: str
+    user_id: str
+    at: datetime
+    candidates: tuple[str, ...]
+    chosen: tuple[str, ...]
+    arm: str
+    propensity: float
+    reason: str
+    policy: str = ""
+    propensities: Mapping[str, float] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, Any] = field(default_factory=dict)
+    surface: str = "default"
+
+    def __post_init__(self) -> None:
+        for name in ("decision_id", "user_id", "arm", "reason", "surface"):
+            require_text(name, getattr(self, name))
+        object.__setattr__(self, "at", require_aware("at", self.at))
+        if not 0.0 < self.propensity <= 1.0:
+            raise BadInput(f"propensity must lie in (0, 1], got {self.propensity!r}")
+        stray = set(self.chosen) - set(self.candidates)
+        if stray:
+            raise BadInput(f"chosen items must be candidates, got {sorted(stray)}")
+
+    @property
+    def acted(self) -> bool:
+        """Whether anything was shown."""
+        return bool(self.chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What happened after a decision; it may arrive late, twice or never.
+
+    `what` is an action in words of the application (done, snooze, dismiss, click, none, …).
+    """
+
+    decision_id: str
+    what: str
+    at: datetime
+    item_id: str | None = None
+    dwell_ms: float | None = None
+    reward: float | None = None
+    outcome_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("decision_id", "what"):
+            require_text(name, getattr(self, name))
+        object.__setattr__(self, "at", require_aware("at", self.at))
+        if self.dwell_ms is not None and require_finite("dwell_ms", self.dwell_ms) < 0:
+            raise BadInput(f"dwell_ms must not be negative, got {self.dwell_ms!r}")
+        if self.reward is not None:
+            require_finite("reward", self.reward)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """A person's yes or no to one purpose, until a time if one is given."""
+
+    user_id: str
+    purpose: str
+    granted: bool
+    at: datetime
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("user_id", "purpose"):
+            require_text(name, getattr(self, name))
+        object.__setattr__(self, "at", require_aware("at", self.at))
+        if self.until is not None:
+            object.__setattr__(self, "until", require_aware("until", self.until))
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it permits its purpose at `now`."""
+        return self.granted and self.at <= now and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything a guard or a policy may look at when a decision is made.
+
+    `history` are earlier decisions for this user, newest last; `scores` has a row a candidate
+    and a column a slider where a scorer took part; `intent` is the user's intent state, if kept.
+    """
+
+    user_id: str
+    at: datetime
+    candidates: tuple[str, ...]
+    context: Mapping[str, Any] = field(default_factory=dict)
+    surface: str = "default"
+    purpose: str = "personalization"
+    consents: tuple[Consent, ...] = ()
+    history: tuple[Decision, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    scores: Any = None
+    profile: Any = None
+    intent: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a policy chose among the arms that the guards left, and how likely it was to."""
+
+    arm: str
+    items: tuple[str, ...]
+    propensity: float
+    reason: str
+    propensities: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Guard(Protocol):
+    """Says no, with a reason."""
+
+    name: str
+
+    def refusals(self, situation: Situation) -> Mapping[str, str]:
+        """Candidate id to the reason why it may not be shown now; NOTHING cannot be refused."""
+        ...
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Chooses what to show, doing nothing included, and learns from what came of it."""
+
+    name: str
+
+    def propose(
+        self, situation: Situation, refused: Mapping[str, str], rng: np.random.Generator
+    ) -> Proposal:
+        """Choose with the refused candidates masked *inside* the propensity."""
+        ...
+
+    def learn(self, decision: Decision, outcome: Outcome) -> None:
+        """Take an outcome in; a policy that does not learn lets it pass."""
+        ...
+
+
+def refuse_all(situation: Situation, reason: str) -> dict[str, str]:
+    """Every candidate refused for one reason."""
+    return dict.fromkeys(situation.candidates, reason)

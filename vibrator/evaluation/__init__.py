@@ -1,0 +1,1 @@
+"""Is it any good? Splits, measures, peers and the report."""

@@ -1,0 +1,1 @@
+"""Try, measure, learn, challenge."""

@@ -1,0 +1,1 @@
+"""Intent in real time: state, guards, policies and their replay."""

@@ -1,0 +1,1 @@
+"""Lifetime value: buyers, revenue, horizons in order."""

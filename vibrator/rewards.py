@@ -1,0 +1,60 @@
+"""From what a person did, and for how long, to a reward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vibrator.errors import BadInput, UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class RewardMap:
+    """Action to steps of (dwell below this many milliseconds, reward), as data.
+
+    The last step of every action has no upper bound.
+
+    >>> RewardMap({"done": [(15_000, -0.3), (math.inf, 1.0)]}).reward("done", 20_000)
+    1.0
+    """
+
+    steps: Mapping[str, Sequence[tuple[float, float]]]
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise BadInput("a reward map needs at least one action")
+        for action, steps in self.steps.items():
+            bounds = [bound for bound, _ in steps]
+            if not bounds or bounds != sorted(set(bounds)) or bounds[-1] != math.inf:
+                raise BadInput(f"steps of {action!r} must rise and end at infinity, got {bounds}")
+            if not all(math.isfinite(reward) for _, reward in steps):
+                raise BadInput(f"rewards of {action!r} must be finite, got {list(steps)}")
+
+    def reward(self, action: str, dwell_ms: float = 0.0) -> float:
+        """The reward of the first step whose bound lies above the dwell."""
+        if action not in self.steps:
+            raise UnknownName(f"no reward is known for {action!r}; known: {sorted(self.steps)}")
+        if not dwell_ms >= 0:
+            raise BadInput(f"dwell_ms must not be negative, got {dwell_ms!r}")
+        return next(reward for bound, reward in self.steps[action] if dwell_ms < bound)
+
+
+PUBLISHED_REWARDS = RewardMap(
+    {
+        "dismiss": [(math.inf, -1.0)],
+        "snooze": [(math.inf, 0.1)],
+        "done": [(15_000, -0.3), (120_000, 1.0), (600_000, 0.6), (math.inf, 0.3)],
+    }
+)
+
+
+def infer_reward(
+    action: str, dwell_ms: float = 0.0, *, rewards: RewardMap = PUBLISHED_REWARDS
+) -> float:
+    """The reward of an action by the published map, or by one of your own.
+
+    >>> [infer_reward("done", ms) for ms in (5_000, 60_000, 300_000, 900_000)]
+    [-0.3, 1.0, 0.6, 0.3]
+    """
+    return rewards.reward(action, dwell_ms)

@@ -1,0 +1,1 @@
+"""Statistics that the floors above share: each file one family."""

@@ -1,0 +1,1 @@
+"""Where actions, profiles, vectors, items and decisions are kept."""

@@ -1,0 +1,1 @@
+"""Contract suites for every port, for our adapters and yours."""
