@@ -1,0 +1,91 @@
+"""The SQLite file: opened, migrated, waited for, and honest about what is wrong with it."""
+
+import sqlite3
+
+import pytest
+
+from vibrator.errors import ArtefactError, StoreBusy, StoreError, StoreUnavailable
+from vibrator.stores.sqlite import connect, migrate, transaction
+
+STEPS = ["CREATE TABLE notes (tenant TEXT, user_id TEXT, note TEXT)"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "app.db"
+
+
+def test_migrations_go_forward_once(path):
+    first, second = connect(path), connect(path)
+    migrate(first, "notes", STEPS)
+    longer = [*STEPS, "ALTER TABLE notes ADD COLUMN at REAL; CREATE INDEX by_at ON notes (at)"]
+
+    assert migrate(second, "notes", longer) == migrate(first, "notes", longer) == 2
+    assert [row[1] for row in first.execute("PRAGMA table_info(notes)")][-1] == "at"
+    first.close()
+    second.close()
+
+
+def test_a_failing_step_leaves_nothing_behind(path):
+    db = connect(path)
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(db, "notes", [*STEPS, "CREATE TABLE half (a); SELECT no_such_function()"])
+
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+    db.close()
+
+
+def test_a_file_of_a_newer_release_is_refused(path):
+    db = connect(path)
+    migrate(db, "notes", [*STEPS, "CREATE TABLE more (a)"])
+    with pytest.raises(ArtefactError, match="notes is at version 2, this program knows 1"):
+        migrate(db, "notes", STEPS)
+    db.close()
+
+
+def test_a_trigger_is_one_statement(path):
+    db = connect(path)
+    trigger = """CREATE TRIGGER t AFTER INSERT ON notes BEGIN
+        DELETE FROM notes WHERE note = 'a;b'; DELETE FROM notes WHERE note = 'c'; END;"""
+    assert migrate(db, "notes", [STEPS[0] + ";" + trigger]) == 1
+    db.close()
+
+
+def test_a_writer_waits_then_says_so(path):
+    holder, waiter = connect(path), connect(path, busy_seconds=0.05)
+    migrate(holder, "notes", STEPS)
+    with (
+        transaction(holder),
+        pytest.raises(StoreBusy, match="writing for too long"),
+        transaction(waiter),
+    ):
+        pass
+    holder.close()
+    waiter.close()
+
+
+def test_a_foreign_file_and_a_missing_folder_are_named(tmp_path):
+    (tmp_path / "note.txt").write_text("not a database at all, but long enough to look at" * 10)
+    with pytest.raises(StoreError, match="not an SQLite database"):
+        connect(tmp_path / "note.txt")
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        connect(tmp_path / "absent" / "app.db")
+
+
+def test_a_full_disk_is_named(path):
+    db = connect(path)
+    migrate(db, "notes", STEPS)
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="disk is full"), transaction(db):
+        db.execute("INSERT INTO notes VALUES ('t', 'u', ?)", ("x" * 50_000,))
+    db.close()
+
+
+def test_a_read_only_file_is_named(path):
+    db = connect(path)
+    migrate(db, "notes", STEPS)
+    db.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="read-only"), transaction(db):
+        db.execute("INSERT INTO notes VALUES ('t', 'u', 'n')")
+    db.close()
