@@ -1,0 +1,206 @@
+"""The front of the encoders: actions, items and sliders into aligned vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vibrator.actions import UserAction, action_type
+from vibrator.checks import require_text
+from vibrator.encoders.background import background_digest, background_mean
+from vibrator.encoders.ports import DEFAULT_MODEL, EncoderConfig, EncoderModel, require_texts
+from vibrator.encoders.registry import kind_of, open_model
+from vibrator.errors import BadInput
+from vibrator.vectors import blocks, layer_norm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+ACTION_INSTRUCTION = "Represent the user action for inferring preferences: "
+ITEM_INSTRUCTION = "Represent the content for matching preferences: "
+SLIDER_INSTRUCTION = "Represent the preference dimension: "
+LONG_ENCODE = 5_000  # texts; longer calls show their progress on a terminal
+CHUNK = 2_048  # texts between two movements of the progress bar
+
+
+class Role(NamedTuple):
+    """How texts of one kind are put to the model, and centred together."""
+
+    instruction: str
+    wording: str = ""
+
+    def sentence(self, text: str) -> str:
+        """The text as the model reads it."""
+        return f"{self.wording} {text}" if self.wording else text
+
+
+class InstructionalEncoder:
+    """Turns actions, items and sliders into unit vectors that may be compared with each other.
+
+    Called bare it is Instructor; "embedded" is the model that ships inside, and a folder, a hub id
+    or an OpenAI-compatible URL choose others. The model itself is loaded at the first text that is
+    in no cache. Safe to share between threads.
+
+    >>> encoder = InstructionalEncoder("embedded")
+    >>> encoder.encode_items(["a guide to gRPC", "plum cake"]).shape
+    (2, 256)
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig | str | EncoderModel | None = None,
+        action_instruction: str = ACTION_INSTRUCTION,
+        item_instruction: str = ITEM_INSTRUCTION,
+        slider_instruction: str = SLIDER_INSTRUCTION,
+    ) -> None:
+        self._given = None if config is None or isinstance(config, (str, EncoderConfig)) else config
+        named = config if isinstance(config, str) else DEFAULT_MODEL
+        self.config = config if isinstance(config, EncoderConfig) else EncoderConfig(named)
+        self.action_instruction = action_instruction
+        self.item_instruction = item_instruction
+        self.slider_instruction = slider_instruction
+        self._memory: OrderedDict[tuple[Role, str], Matrix] = OrderedDict()
+        self._means: dict[Role, Matrix] = {}
+        self._lock = threading.Lock()
+        if self._given is None:
+            kind_of(self.config)  # an unknown name is refused here, not at the first text
+
+    @cached_property
+    def model(self) -> EncoderModel:
+        """The model behind, opened at first use."""
+        return open_model(self.config) if self._given is None else self._given
+
+    @property
+    def dimensions(self) -> int:
+        """Length of every vector."""
+        return self.model.dimensions
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of the vectors: vectors of different fingerprints are never mixed."""
+        config = self.config
+        parts = (
+            self.model.name, self.model.revision, self.model.dimensions, config.precision,
+            config.center and background_digest(), config.normalize_layer, config.normalize_l2,
+            self.action_instruction, self.item_instruction, self.slider_instruction,
+        )  # fmt: skip
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+    def encode_actions(self, actions: Iterable[UserAction]) -> Matrix:
+        """One row an action, read with its wording."""
+        listed = list(actions)
+        kinds = {action.action_type for action in listed}
+        roles = {kind: Role(self.action_instruction, action_type(kind).wording) for kind in kinds}
+        return self._rows([(roles[a.action_type], a.content) for a in listed])
+
+    def encode_items(self, texts: Iterable[str]) -> Matrix:
+        """One row a piece of content."""
+        return self._encode(Role(self.item_instruction), texts)
+
+    def encode_sliders(self, texts: Iterable[str]) -> Matrix:
+        """One row a slider text."""
+        return self._encode(Role(self.slider_instruction), texts)
+
+    def encode_freeform(self, instruction: str, texts: Iterable[str]) -> Matrix:
+        """One row a text, read under an instruction of your own."""
+        return self._encode(Role(require_text("instruction", instruction)), texts)
+
+    def _encode(self, role: Role, texts: Iterable[str]) -> Matrix:
+        checked = require_texts(texts)  # type: ignore[arg-type]
+        return self._rows([(role, text) for text in checked])
+
+    def _rows(self, keys: list[tuple[Role, str]]) -> Matrix:
+        rows = self._remembered(keys)
+        missing = [key for key, row in zip(keys, rows, strict=True) if row is None]
+        if missing:
+            fresh = self._fresh(list(dict.fromkeys(missing)))
+            rows = [fresh[key] if row is None else row for key, row in zip(keys, rows, strict=True)]
+        if not rows:
+            return np.empty((0, self.dimensions), dtype=np.float32)
+        return np.concatenate(rows).reshape(len(rows), -1)  # type: ignore[arg-type]
+
+    def _remembered(self, keys: Sequence[tuple[Role, str]]) -> list[Matrix | None]:
+        memory = self._memory
+        with self._lock:
+            rows = [memory.get(key) for key in keys]
+            for key, row in zip(keys, rows, strict=True):
+                if row is not None:
+                    memory.move_to_end(key)
+        return rows
+
+    def _fresh(self, keys: list[tuple[Role, str]]) -> dict[tuple[Role, str], Matrix]:
+        by_role: dict[Role, list[str]] = {}
+        for role, text in keys:
+            by_role.setdefault(role, []).append(text)
+        fresh: dict[tuple[Role, str], Matrix] = {}
+        with _progress(len(keys), wanted=self.config.show_progress) as advance:
+            for role, texts in by_role.items():
+                for block in blocks(len(texts), CHUNK):
+                    rows = self._aligned(role, texts[block])
+                    fresh.update(
+                        ((role, t), row) for t, row in zip(texts[block], rows, strict=True)
+                    )
+                    advance(len(rows))
+        self._remember(fresh)
+        return fresh
+
+    def _aligned(self, role: Role, texts: Sequence[str]) -> Matrix:
+        rows = self.model.vectors(role.instruction, [role.sentence(text) for text in texts])
+        if self.config.center:
+            rows = rows - self._mean(role)
+        if self.config.normalize_layer:
+            rows = layer_norm(rows)
+        if self.config.normalize_l2:
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            if not (lengths > 0).all():
+                bad = texts[int(np.argmin(lengths))]
+                raise BadInput(f"the model gives no direction for {len(bad)} characters of text")
+            rows = rows / lengths
+        return np.asarray(rows, dtype=np.float32)
+
+    def _mean(self, role: Role) -> Matrix:
+        if role not in self._means:
+            self._means[role] = background_mean(self.model, role.instruction, role.sentence)
+        return self._means[role]
+
+    def _remember(self, fresh: dict[tuple[Role, str], Matrix]) -> None:
+        room = self.config.memory_vectors
+        if len(fresh) > room // 2:
+            return  # a bulk encode would only push out what is in use
+        with self._lock:
+            self._memory.update((key, row.copy()) for key, row in fresh.items())
+            while len(self._memory) > room:
+                self._memory.popitem(last=False)
+
+
+class _progress:  # noqa: N801 - reads as a statement
+    """A bar on stderr for long encodes on a terminal; silent otherwise."""
+
+    def __init__(self, total: int, *, wanted: bool | None) -> None:
+        self._total = total
+        self._bar: Any = None
+        self._wanted = total >= LONG_ENCODE and sys.stderr.isatty() if wanted is None else wanted
+
+    def __enter__(self) -> Callable[[int], None]:
+        if not self._wanted:
+            return lambda _count: None
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._bar = Progress(console=Console(stderr=True), transient=True)
+        self._bar.start()
+        task = self._bar.add_task("encoding", total=self._total)
+        return lambda count: self._bar.advance(task, count)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,85 @@
+"""The one contract between words and vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from vibrator.checks import require_text
+from vibrator.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DEFAULT_MODEL = "hkunlp/instructor-base"
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """Which model reads the words, on what, and how its vectors are aligned.
+
+    `model_name` is "embedded", a hub id, a folder, an OpenAI-compatible URL, or "kind:name" for a
+    registered kind. `center`, `normalize_layer` and `normalize_l2` are the three steps of the
+    alignment, in that order. `memory_vectors` bounds the vectors kept in this process.
+    """
+
+    model_name: str = DEFAULT_MODEL
+    device: str | None = None
+    batch_size: int = 32
+    normalize_layer: bool = True
+    normalize_l2: bool = True
+    center: bool = True
+    dimensions: int | None = None
+    revision: str | None = None
+    backend: str = "torch"
+    precision: str = "fp32"
+    timeout_seconds: float = 30.0
+    show_progress: bool | None = None
+    memory_vectors: int = 50_000
+
+    def __post_init__(self) -> None:
+        require_text("model_name", self.model_name)
+        for name in ("batch_size", "memory_vectors"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        if self.dimensions is not None and self.dimensions < 1:
+            raise BadInput(f"dimensions must be at least 1, got {self.dimensions!r}")
+
+
+@runtime_checkable
+class EncoderModel(Protocol):
+    """Reads texts under an instruction: n in, n out, in the same order, not yet aligned.
+
+    Opening one is cheap; weights are loaded when the first vectors are asked for.
+    """
+
+    name: str
+    revision: str
+    dimensions: int
+    takes_instructions: bool
+
+    def vectors(self, instruction: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text."""
+        ...
+
+
+Factory = Callable[[EncoderConfig], EncoderModel]
+
+
+def require_texts(texts: Sequence[Any]) -> list[str]:
+    """The texts as a list, each with words in it; instruction-text pairs are refused."""
+    if isinstance(texts, (str, bytes)):
+        raise BadInput(f"texts must be a list of texts, got the single text {texts[:40]!r}")
+    checked = list(texts)
+    for position, text in enumerate(checked):
+        if isinstance(text, (list, tuple)):
+            raise BadInput(
+                f"texts[{position}] must be a text, got {text!r}: an instruction goes into "
+                "encode_freeform(instruction, texts), not beside the text"
+            )
+        require_text(f"texts[{position}]", text)
+    return checked

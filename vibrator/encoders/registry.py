@@ -1,0 +1,97 @@
+"""From a model's name to the model: exact names, URLs, folders, hub ids."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+from vibrator.encoders.ports import EMBEDDED, EncoderConfig, EncoderModel, Factory
+from vibrator.errors import ModelUnavailable, UnknownName
+
+INSTRUCTOR_SIZES = ("base", "large", "xl")
+SHORT_NAMES = {f"instructor-{size}": f"hkunlp/instructor-{size}" for size in INSTRUCTOR_SIZES}
+
+
+def _late(module: str, function: str) -> Factory:
+    def open_late(config: EncoderConfig) -> EncoderModel:
+        factory: Factory = getattr(import_module(f"vibrator.encoders.{module}"), function)
+        return factory(config)
+
+    return open_late
+
+
+MODELS: dict[str, Factory] = {
+    EMBEDDED: _late("embedded", "open_embedded"),
+    "instructor": _late("sentence", "open_instructor"),
+    "sentence": _late("sentence", "open_sentence"),
+    "onnx": _late("onnx", "open_onnx"),
+    "remote": _late("remote", "open_remote"),
+}
+
+
+def register_encoder(kind: str, factory: Factory) -> None:
+    """Make `kind:name` open a model of your own."""
+    MODELS[kind] = factory
+
+
+def open_model(config: EncoderConfig) -> EncoderModel:
+    """The model behind a configuration; nothing is loaded until vectors are asked for."""
+    return MODELS[kind_of(config)](config)
+
+
+def kind_of(config: EncoderConfig) -> str:
+    """Which registered kind reads this name.
+
+    >>> kind_of(EncoderConfig("embedded")), kind_of(EncoderConfig("https://api.example/v1"))
+    ('embedded', 'remote')
+    """
+    name = config.model_name
+    prefix, colon, _ = name.partition(":")
+    if name.startswith(("http://", "https://")):
+        return "remote"
+    if name == EMBEDDED or (colon and prefix in MODELS):
+        return prefix
+    if config.backend == "onnx":
+        return "onnx"
+    if Path(name).is_dir():
+        return _kind_of_folder(Path(name))
+    if name in SHORT_NAMES or name in SHORT_NAMES.values():
+        return "instructor"
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return "sentence"
+    if "/" in name or "\\" in name:
+        raise ModelUnavailable(f"there is no model folder {name!r}; {ways_out()}")
+    raise UnknownName(f"no encoder is called {name!r}; {ways_out()}")
+
+
+def ways_out() -> str:
+    """What to do when a model cannot be had."""
+    return (
+        "give the path of a local folder that holds the model, or take the model that ships "
+        'inside: InstructionalEncoder("embedded")'
+    )
+
+
+def _kind_of_folder(folder: Path) -> str:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        config = {}
+    if "vibrator" in config:
+        return str(config["vibrator"])
+    if not (folder / "modules.json").exists() and not config:
+        raise ModelUnavailable(
+            f"{str(folder)!r} is not a model folder: it has no modules.json and no config.json; "
+            + ways_out()
+        )
+    return "instructor" if _is_instructor(folder, config) else "sentence"
+
+
+def _is_instructor(folder: Path, config: dict[str, object]) -> bool:
+    for place in (folder, folder / "0_Transformer"):
+        path = place / "config.json"
+        if path.exists():
+            config = json.loads(path.read_text(encoding="utf-8"))
+            break
+    return config.get("model_type") == "t5"

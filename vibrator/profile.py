@@ -1,0 +1,384 @@
+"""What is known of one person: two half-lives, the newest actions, and how much there is."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from vibrator.actions import UserAction
+from vibrator.checks import require_aware
+from vibrator.decay import DecayedSum
+from vibrator.errors import ArtefactError, BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+FAST = timedelta(days=1)  # what somebody is up to: fades over a night and a day
+SLOW = timedelta(days=14)  # what somebody is like: two weeks carry habits across a holiday
+RING = 16  # newest actions kept with their words and vectors, for reasons and similarities
+FORMAT = 1
+
+
+class ActionEncoder(Protocol):
+    """What a profile needs of an encoder."""
+
+    def encode_actions(self, actions: Iterable[UserAction]) -> Any:
+        """One row an action."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A person at one moment, as scoring sees them.
+
+    `vector` is the user vector, `shares` says how much of it each of `actions` (rows of
+    `vectors`) makes up, `recency_hours` is the age of the freshest action, and `evidence` the
+    decayed sum of absolute weights over the slow half-life.
+    """
+
+    vector: Floats
+    recency_hours: float
+    evidence: float
+    actions: tuple[UserAction, ...] = ()
+    shares: Any = ()
+    vectors: Any = ()
+
+
+class Profile:
+    """A person as a fold of their actions: O(1) to add to, exact for late events, mergeable.
+
+    The same actions in any order and any partition give the same profile. Actions without a time
+    never fade. `Profile.from_actions(actions)` without an encoder keeps the words until a scorer
+    reads them with its own.
+
+    >>> profile = Profile.from_actions([UserAction("click", "alpine trails")])
+    >>> profile.events
+    1
+    """
+
+    def __init__(
+        self, *, fast: timedelta = FAST, slow: timedelta = SLOW, fingerprint: str | None = None
+    ) -> None:
+        if not timedelta(0) < fast <= slow:
+            raise BadInput(f"half-lives must satisfy 0 < fast <= slow, got {fast} and {slow}")
+        self.fast, self.slow = fast, slow
+        self.fingerprint = fingerprint
+        self.counts: Counter[str] = Counter()
+        self.last_seen: datetime | None = None
+        self.unread: list[UserAction] = []
+        self._timed: DecayedSum | None = None
+        self._timeless: DecayedSum | None = None
+        self._timeless_age_hours = math.inf
+
+    @classmethod
+    def from_actions(
+        cls,
+        actions: Iterable[UserAction],
+        encoder: ActionEncoder | None = None,
+        *,
+        fast: timedelta = FAST,
+        slow: timedelta = SLOW,
+    ) -> Profile:
+        """Fold actions, encoded now, or by the first scorer when no encoder is given."""
+        profile = cls(fast=fast, slow=slow)
+        profile.unread = list(actions)
+        return profile if encoder is None else profile.read_with(encoder)
+
+    @property
+    def events(self) -> int:
+        """How many actions were folded in."""
+        return sum(self.counts.values()) + len(self.unread)
+
+    @property
+    def dimensions(self) -> int | None:
+        """Length of the vectors, once there are any."""
+        return None if self._timed is None else self._timed.total.shape[1] - 1
+
+    def read_with(self, encoder: ActionEncoder) -> Profile:
+        """Give this profile back, or a copy with its unread words encoded."""
+        if not self.unread:
+            return self
+        read = self.copy()
+        actions, read.unread = read.unread, []
+        fingerprint = getattr(encoder, "fingerprint", None)
+        read.add(actions, encoder.encode_actions(actions), fingerprint=fingerprint)
+        return read
+
+    def add(
+        self, actions: Sequence[UserAction], vectors: Any, *, fingerprint: str | None = None
+    ) -> None:
+        """Take encoded actions in, in place."""
+        rows = np.asarray(vectors, dtype=np.float32)
+        if rows.ndim != 2 or len(rows) != len(actions):
+            raise BadInput(f"{len(actions)} actions need as many rows, got shape {rows.shape}")
+        if not len(rows):
+            return
+        self._agree_on(fingerprint, rows.shape[1])
+        for action, row in zip(actions, rows, strict=True):
+            self._add_one(action, row)
+
+    def merge(self, other: Profile) -> Profile:
+        """Both histories as one."""
+        if (self.fast, self.slow) != (other.fast, other.slow):
+            raise BadInput("profiles of different half-lives cannot be merged")
+        merged = self.copy()
+        if other._timed is not None and other._timeless is not None:
+            merged._agree_on(other.fingerprint, other._timed.total.shape[1] - 1)
+            merged._timed = merged._timed.merge(other._timed)  # type: ignore[union-attr]
+            merged._timeless = merged._timeless.merge(other._timeless)  # type: ignore[union-attr]
+        merged.counts += other.counts
+        merged.unread += other.unread
+        merged._timeless_age_hours = min(self._timeless_age_hours, other._timeless_age_hours)
+        seen = [t for t in (self.last_seen, other.last_seen) if t is not None]
+        merged.last_seen = max(seen, default=None)
+        return merged
+
+    def copy(self) -> Profile:
+        """An independent twin."""
+        twin = Profile(fast=self.fast, slow=self.slow, fingerprint=self.fingerprint)
+        twin.counts, twin.unread = self.counts.copy(), list(self.unread)
+        twin.last_seen, twin._timeless_age_hours = self.last_seen, self._timeless_age_hours
+        twin._timed = None if self._timed is None else self._timed.copy()
+        twin._timeless = None if self._timeless is None else self._timeless.copy()
+        return twin
+
+    def at(self, now: datetime) -> Reading | None:
+        """The person as of `now`; nothing when no action has happened yet."""
+        if self.unread:
+            raise BadInput("the profile holds unread words: read_with(encoder) comes first")
+        if self._timed is None or self._timeless is None:
+            return None
+        moment = require_aware("now", now).timestamp()
+        ring = [event for event in self._timed.newest() if event.time <= moment]
+        forever = self._timeless.read(0.0)[0]
+        if not ring and not self._timeless.open:
+            return None
+        latest = max((event.time for event in ring), default=moment)
+        read_at = moment if forever[-1] > 0 else latest  # the ratio is free of a common decay
+        fast, slow = self._timed.read(read_at) + forever
+        evidence = self._timed.read(moment)[1, -1] + forever[-1]
+        fresh = (moment - latest) / 3600.0 if ring else math.inf
+        actions, vectors, shares = self._reasons(ring, read_at, fast[-1], slow[-1])
+        return Reading(
+            vector=(_mean(fast) + _mean(slow)) / 2,
+            recency_hours=min(fresh, self._timeless_age_hours),
+            evidence=float(evidence),
+            actions=actions,
+            shares=shares,
+            vectors=vectors,
+        )
+
+    def recent(self) -> list[tuple[UserAction, Floats]]:
+        """The newest actions with their vectors, oldest first; those without a time come last."""
+        timed = [] if self._timed is None else self._timed.newest()
+        timeless = [] if self._timeless is None else self._timeless.newest()
+        return [(event.note, _direction(event)) for event in (*timed, *timeless)]
+
+    def to_bytes(self) -> bytes:
+        """A compact, versioned form without pickle; `from_bytes` gives an equal profile."""
+        if self.unread:
+            raise BadInput("the profile holds unread words: read_with(encoder) comes first")
+        sums = [] if self._timed is None else [self._timed, self._timeless]
+        head = {
+            "format": FORMAT,
+            "fast": self.fast.total_seconds(),
+            "slow": self.slow.total_seconds(),
+            "fingerprint": self.fingerprint,
+            "counts": self.counts,
+            "last_seen": self.last_seen and self.last_seen.isoformat(),
+            "age": None if math.isinf(self._timeless_age_hours) else self._timeless_age_hours,
+            "dimensions": self.dimensions,
+            "sums": [_sum_head(part) for part in sums],  # type: ignore[arg-type]
+        }
+        text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+        body = [array for part in sums for array in _sum_body(part)]  # type: ignore[arg-type]
+        return len(text).to_bytes(4, "little") + text + b"".join(body)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Profile:
+        """The profile that `to_bytes` wrote."""
+        size = int.from_bytes(content[:4], "little")
+        try:
+            head = json.loads(content[4 : 4 + size])
+        except ValueError as error:
+            raise ArtefactError(f"not a profile: {error}") from error
+        if head.get("format") != FORMAT:
+            raise ArtefactError(f"profile format {head.get('format')!r} is not {FORMAT}")
+        fast, slow = (timedelta(seconds=head[name]) for name in ("fast", "slow"))
+        profile = cls(fast=fast, slow=slow, fingerprint=head["fingerprint"])
+        profile.counts = Counter(head["counts"])
+        profile.last_seen = head["last_seen"] and datetime.fromisoformat(head["last_seen"])
+        profile._timeless_age_hours = math.inf if head["age"] is None else head["age"]
+        if head["dimensions"] is not None:
+            profile._make_sums(head["dimensions"])
+            rest = memoryview(content)[4 + size :]
+            for part, written in zip(
+                (profile._timed, profile._timeless), head["sums"], strict=True
+            ):
+                rest = _fill_sum(part, written, rest)  # type: ignore[arg-type]
+        return profile
+
+    def _agree_on(self, fingerprint: str | None, dimensions: int) -> None:
+        if self.fingerprint is None:
+            self.fingerprint = fingerprint
+        elif fingerprint is not None and fingerprint != self.fingerprint:
+            raise BadInput(f"vectors of encoder {fingerprint} do not mix with {self.fingerprint}")
+        if self._timed is None:
+            self._make_sums(dimensions)
+        elif dimensions != self.dimensions:
+            raise BadInput(f"vectors must have {self.dimensions} dimensions, got {dimensions}")
+
+    def _make_sums(self, dimensions: int) -> None:
+        halves = [self.fast.total_seconds(), self.slow.total_seconds()]
+        self._timed = DecayedSum(halves, (dimensions + 1,), keep=RING)
+        self._timeless = DecayedSum([math.inf], (dimensions + 1,), keep=RING)
+
+    def _add_one(self, action: UserAction, row: NDArray[np.float32]) -> None:
+        value = _weighed(action, row)
+        key = action.action_id or f"{action.action_type}\x1f{action.content}\x1f{action.weight}"
+        if action.timestamp is None:
+            target, time = self._timeless, 0.0
+            age = float(action.metadata.get("age_hours", 0.0))
+            self._timeless_age_hours = min(self._timeless_age_hours, age)
+        else:
+            target, time = self._timed, action.timestamp.timestamp()
+            self.last_seen = max(self.last_seen or action.timestamp, action.timestamp)
+        target.add(time, value, key=key, note=action)  # type: ignore[union-attr]
+        self.counts[action.action_type] += 1
+
+    def _reasons(self, ring: list[Any], read_at: float, fast: float, slow: float) -> Any:
+        timeless = self._timeless.newest()  # type: ignore[union-attr]
+        ages = np.array([read_at - event.time for event in ring] + [0.0] * len(timeless))
+        events = [*ring, *timeless]
+        weights = np.array([event.note.weight for event in events])
+        halves = np.array([self.fast.total_seconds(), self.slow.total_seconds()])
+        decays = np.exp2(-ages / halves[:, None])
+        shares = weights * (_over(decays[0], fast) + _over(decays[1], slow)) / 2
+        vectors = np.stack([_direction(event) for event in events])
+        return tuple(event.note for event in events), vectors, shares
+
+
+def read_actions(
+    actions: Sequence[UserAction],
+    vectors: Any,
+    now: datetime,
+    *,
+    fast: timedelta = FAST,
+    slow: timedelta = SLOW,
+) -> Reading | None:
+    """The same reading as a Profile's, for a list of actions scored once and forgotten."""
+    moment = now.timestamp()
+    ages, weights, ages_without_time = [], [], []
+    for action in actions:
+        weights.append(action.weight)
+        if action.timestamp is None:
+            ages.append(0.0)
+            ages_without_time.append(action.metadata.get("age_hours", 0.0))
+        else:
+            ages.append(moment - action.timestamp.timestamp())
+    age, weight = np.array(ages), np.array(weights)
+    happened = age >= 0
+    if not happened.any():
+        return None
+    timed = np.array([action.timestamp is not None for action in actions]) & happened
+    fresh = float(age[timed].min()) / 3600.0 if timed.any() else math.inf
+    shift = float(age[timed].min()) if not ages_without_time else 0.0
+    halves = np.array([fast.total_seconds(), slow.total_seconds()])
+    decays = np.where(happened, np.exp2(-np.maximum(age - shift, 0.0) / halves[:, None]), 0.0)
+    mass = decays @ np.abs(weight)
+    shares = weight * (_over(decays[0], mass[0]) + _over(decays[1], mass[1])) / 2
+    return Reading(
+        vector=shares @ vectors,
+        recency_hours=min(fresh, *ages_without_time) if ages_without_time else fresh,
+        evidence=float(mass[1] * 2.0 ** (-shift / halves[1])),
+        actions=tuple(actions),
+        shares=shares,
+        vectors=vectors,
+    )
+
+
+def weighted_user_embedding(
+    encoder: ActionEncoder,
+    actions: Sequence[UserAction],
+    weight_temperature: float = 1.0,
+) -> Floats:
+    """Σ w x / Σ |w| over the actions, each weight raised to a power that keeps its sign.
+
+    A temperature of 0 counts every action alike, above 1 the heavy ones speak louder.
+    """
+    if not actions:
+        raise BadInput("at least one action is needed, got none")
+    if not weight_temperature >= 0:
+        raise BadInput(f"weight_temperature must not be negative, got {weight_temperature}")
+    weights = np.array([action.weight for action in actions])
+    powered = np.sign(weights) * np.abs(weights) ** weight_temperature
+    mass = np.abs(powered).sum()
+    if mass == 0:
+        raise BadInput("the weights of the actions must not all be zero")
+    return np.asarray(powered @ np.asarray(encoder.encode_actions(actions)) / mass)
+
+
+def _weighed(action: UserAction, row: NDArray[np.float32]) -> Floats:
+    value = np.empty(row.size + 1)
+    np.multiply(row, action.weight, out=value[:-1], dtype=np.float64)
+    value[-1] = abs(action.weight)
+    return value
+
+
+def _mean(row: Floats) -> Floats:
+    return _over(row[:-1], row[-1])
+
+
+def _over(row: Floats, mass: float) -> Floats:
+    return row / mass if mass > 0 else np.zeros_like(row)
+
+
+def _direction(event: Any) -> Floats:
+    weight = event.note.weight
+    return np.asarray(event.value[:-1] / weight if weight else event.value[:-1])
+
+
+def _sum_head(part: DecayedSum) -> dict[str, Any]:
+    newest = part.newest()
+    anchor = None if math.isinf(part.anchor) else part.anchor
+    return {"anchor": anchor, "open": [[e.time, e.key, _action_head(e.note)] for e in newest]}
+
+
+def _sum_body(part: DecayedSum) -> list[bytes]:
+    rows = [_direction(event).astype(np.float32).tobytes() for event in part.newest()]
+    return [part.total.tobytes(), *rows]
+
+
+def _fill_sum(part: DecayedSum, written: dict[str, Any], rest: memoryview) -> memoryview:
+    part.anchor = -math.inf if written["anchor"] is None else written["anchor"]
+    width, size = part.total.shape[1] - 1, part.total.nbytes
+    part.total = np.frombuffer(rest[:size]).reshape(part.total.shape).copy()
+    end = size + len(written["open"]) * width * 4
+    rows = np.frombuffer(rest[size:end], dtype=np.float32).reshape(-1, width)
+    for (time, key, head), row in zip(written["open"], rows, strict=True):
+        action = _action_from(head)
+        part.add(time, _weighed(action, row), key=key, note=action)
+    return rest[end:]
+
+
+def _action_head(action: UserAction) -> list[Any]:
+    time = action.timestamp and action.timestamp.timestamp()
+    return [
+        action.action_type, action.content, action.weight, time,
+        action.user_id, action.action_id, dict(action.metadata),
+    ]  # fmt: skip
+
+
+def _action_from(head: list[Any]) -> UserAction:
+    kind, content, weight, time, *rest = head
+    stamp = None if time is None else datetime.fromtimestamp(time, UTC)
+    return UserAction(kind, content, weight, stamp, *rest)

@@ -1,0 +1,98 @@
+"""From a context to the weights of the features, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vibrator.checks import require_finite, require_text
+from vibrator.errors import BadInput, UnknownName
+
+FEATURES = ("user_to_slider", "item_to_slider", "user_item_alignment", "recency")
+DEFAULT_WEIGHTS: Mapping[str, float] = dict(zip(FEATURES, (0.35, 0.20, 0.30, 0.15), strict=True))
+WORK_HOURS_FACTOR = 1.25
+BOOST_FACTOR = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRule:
+    """When the context says `key` = `value` (any true value, if none is given), scale a feature.
+
+    >>> ContextRule("device", "item_to_slider", 1.2, value="phone").holds({"device": "phone"})
+    True
+    """
+
+    key: str
+    feature: str
+    factor: float
+    value: Any = None
+
+    def __post_init__(self) -> None:
+        require_text("context key", self.key)
+        _require_feature(self.feature)
+        _require_factor(self.feature, self.factor)
+
+    def holds(self, context: Mapping[str, Any]) -> bool:
+        """Whether this context asks for it."""
+        found = context.get(self.key)
+        return bool(found) if self.value is None else found == self.value
+
+
+DEFAULT_RULES = (ContextRule("is_work_hours", "item_to_slider", WORK_HOURS_FACTOR),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureWeights:
+    """The base weights and everything a context may do to them; the result adds up to one.
+
+    `segments` scales features by the context's `segment`; unknown segments change nothing.
+
+    >>> FeatureWeights().under({"boost_feature": "recency"})["recency"]
+    0.20930232558139533
+    """
+
+    base: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    rules: tuple[ContextRule, ...] = DEFAULT_RULES
+
+    def __post_init__(self) -> None:
+        for factors in (self.base, *self.segments.values()):
+            for feature, factor in factors.items():
+                _require_feature(feature)
+                _require_factor(feature, factor)
+        base = {feature: float(self.base.get(feature, 0.0)) for feature in FEATURES}
+        object.__setattr__(self, "base", _normalised(base))
+
+    def under(self, context: Mapping[str, Any] | None) -> dict[str, float]:
+        """The weights in this context."""
+        if not context:
+            return dict(self.base)
+        weights = dict(self.base)
+        for feature, factor in self.segments.get(context.get("segment", ""), {}).items():
+            weights[feature] *= factor
+        for rule in self.rules:
+            if rule.holds(context):
+                weights[rule.feature] *= rule.factor
+        boosted = context.get("boost_feature")
+        if boosted is not None:
+            weights[_require_feature(boosted)] *= BOOST_FACTOR
+        return _normalised(weights)
+
+
+def _normalised(weights: dict[str, float]) -> dict[str, float]:
+    total = sum(weights.values())
+    if not total > 0:
+        raise BadInput(f"feature weights must not all be zero, got {weights}")
+    return {feature: weight / total for feature, weight in weights.items()}
+
+
+def _require_feature(feature: Any) -> str:
+    if feature not in FEATURES:
+        raise UnknownName(f"no feature is called {feature!r}; features: {', '.join(FEATURES)}")
+    return str(feature)
+
+
+def _require_factor(feature: str, factor: Any) -> None:
+    if require_finite(f"weight of {feature}", factor) < 0:
+        raise BadInput(f"weight of {feature} must not be negative, got {factor!r}")
