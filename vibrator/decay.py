@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,15 +29,18 @@ def fade(ages: ArrayLike, *, half_life: float) -> Floats:
     return np.where(age < 0, 0.0, np.exp2(-np.maximum(age, 0.0) / half_life))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Event:
-    """One addition that is still held apart from the sum."""
+class Event(NamedTuple):
+    """One addition that is still held apart from the sum (a tuple, as millions are made)."""
 
     time: float
     key: str
-    value: Any = field(compare=False)
-    at: Any = field(compare=False, default=())
-    note: Any = field(compare=False, default=None)
+    value: Any
+    at: Any = ()
+    note: Any = None
+
+
+_in_order = itemgetter(0, 1)  # by time, then key; a value may be an array, which has no order
+_event = tuple.__new__  # skips the argument handling of Event(...), a third of the cost of add
 
 
 class DecayedSum:
@@ -74,20 +77,32 @@ class DecayedSum:
         self, time: float, value: Any, *, at: Any = (), key: str = "", note: Any = None
     ) -> None:
         """Take one weighted value in; `at` names a cell, `key` orders events of the same time."""
-        self.open.append(Event(time, key, value, at, note))
-        if len(self.open) > 2 * self.keep:
+        self.open.append(_event(Event, (time, key, value, at, note)))
+        if len(self.open) > 4 * self.keep:
             self.settle()
+
+    def add_many(self, times: ArrayLike, values: ArrayLike, *, at: ArrayLike) -> None:
+        """Take many weighted numbers in at once, each for its own cell of a one-row shape."""
+        when, what, cells = np.asarray(times), np.asarray(values), np.asarray(at)
+        order = np.argsort(when, kind="stable")
+        split = max(len(order) - self.keep, 0)
+        ripe, fresh = order[:split], order[split:]
+        if split:
+            self._fold(when[ripe], what[ripe], cells[ripe])
+        for time, value, cell in zip(
+            when[fresh].tolist(), what[fresh].tolist(), cells[fresh].tolist(), strict=True
+        ):
+            self.add(time, value, at=cell)
 
     def settle(self) -> None:
         """Fold all but the newest `keep` events into the sum."""
         if len(self.open) <= self.keep:
             return
-        self.open.sort()
+        self.open.sort(key=_in_order)
         split = len(self.open) - self.keep
         ripe, self.open = self.open[:split], self.open[split:]
-        self._move_anchor(max(self.anchor, ripe[-1].time))
-        for event in ripe:
-            self.total[(slice(None), *_cell(event.at))] += self._faded(event, self.anchor)
+        times, _, values, cells, _ = zip(*ripe, strict=True)
+        self._fold(np.array(times, dtype=np.float64), values, cells)
 
     def merge(self, other: DecayedSum) -> DecayedSum:
         """The sum over both histories, as if they had been one."""
@@ -113,15 +128,16 @@ class DecayedSum:
                 f"a larger keep (now {self.keep}) lets a read reach further back"
             )
         sums = self._settled(now)
-        for event in self.open:
-            if event.time <= now:
-                sums[(slice(None), *_cell(event.at))] += self._faded(event, now)
+        happened = [event for event in self.open if event.time <= now]
+        if happened:
+            times, _, values, cells, _ = zip(*happened, strict=True)
+            self._pour(sums, self._decay(now - np.array(times)), values, cells)
         return sums
 
     def newest(self) -> list[Event]:
         """The newest events held apart, oldest first, at most `keep`."""
         self.settle()
-        return sorted(self.open)
+        return sorted(self.open, key=_in_order)
 
     def copy(self) -> DecayedSum:
         """An independent twin."""
@@ -134,16 +150,32 @@ class DecayedSum:
             return self.total.copy()
         return _spread(self._decay(now - self.anchor), self.total) * self.total
 
-    def _decay(self, age: float) -> Floats:
-        return np.asarray(np.exp2(-age / self.half_lives))
+    def _decay(self, ages: Any) -> Floats:
+        """A row of factors a half-life, a column an age."""
+        return np.asarray(np.exp2(-np.divide.outer(ages, self.half_lives)).T)
 
-    def _faded(self, event: Event, now: float) -> Floats:
-        return np.asarray(np.multiply.outer(self._decay(now - event.time), event.value))
+    def _fold(self, times: Floats, values: Any, cells: Any) -> None:
+        """Move events into the sum, whose anchor moves on to the latest of them."""
+        self._move_anchor(max(self.anchor, float(times.max())))
+        self._pour(self.total, self._decay(self.anchor - times), values, cells)
 
     def _move_anchor(self, time: float) -> None:
         if time > self.anchor > -np.inf:
             self.total = self._settled(time)
         self.anchor = max(self.anchor, time)
+
+    @staticmethod
+    def _pour(sums: Floats, factors: Floats, values: Any, cells: Any) -> None:
+        """Add every value, times its column of factors, to its cell of the sums."""
+        if sums.ndim == 2 and isinstance(cells[0], (int, np.integer)):
+            weighted = factors * np.asarray(values, dtype=np.float64)
+            for row, weights in enumerate(weighted):
+                sums[row] += np.bincount(cells, weights, minlength=sums.shape[1])
+        elif cells.count(()) == len(cells):
+            sums += np.tensordot(factors, np.asarray(values, dtype=np.float64), 1)
+        else:
+            for factor, value, cell in zip(factors.T, values, cells, strict=True):
+                sums[(slice(None), *_cell(cell))] += np.multiply.outer(factor, value)
 
 
 def _cell(at: Any) -> tuple[Any, ...]:
