@@ -15,6 +15,17 @@ WORK_HOURS_FACTOR = 1.25
 BOOST_FACTOR = 1.5
 
 
+def _require_feature(feature: Any) -> str:
+    if feature not in FEATURES:
+        raise UnknownName(f"no feature is called {feature!r}; features: {', '.join(FEATURES)}")
+    return str(feature)
+
+
+def _require_factor(feature: str, factor: Any) -> None:
+    if require_finite(f"weight of {feature}", factor) < 0:
+        raise BadInput(f"weight of {feature} must not be negative, got {factor!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class ContextRule:
     """When the context says `key` = `value` (any true value, if none is given), scale a feature.
@@ -85,14 +96,3 @@ def _normalised(weights: dict[str, float]) -> dict[str, float]:
     if not total > 0:
         raise BadInput(f"feature weights must not all be zero, got {weights}")
     return {feature: weight / total for feature, weight in weights.items()}
-
-
-def _require_feature(feature: Any) -> str:
-    if feature not in FEATURES:
-        raise UnknownName(f"no feature is called {feature!r}; features: {', '.join(FEATURES)}")
-    return str(feature)
-
-
-def _require_factor(feature: str, factor: Any) -> None:
-    if require_finite(f"weight of {feature}", factor) < 0:
-        raise BadInput(f"weight of {feature} must not be negative, got {factor!r}")

@@ -1,0 +1,119 @@
+"""What a score says: a probability, its interval, and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from vibrator.profile import Reading
+
+QUOTED = 60  # characters of an action that a reason repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """What a reason is drawn from: the person, the content and the slider, as vectors."""
+
+    reading: Reading | None
+    item: Any
+    slider: Any
+    user_weight: float
+    alignment_weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliderOutput:
+    """How well one content fits one person on one slider, now.
+
+    `contributions` add up to `raw_score`; `probability` lies in [`low`, `high`], a 90 % interval;
+    `relative_probability` is the slider's share among the sliders; `evidence` counts what is
+    known of the person, faded.
+    """
+
+    name: str
+    raw_score: float
+    probability: float
+    low: float
+    high: float
+    relative_probability: float
+    features: Mapping[str, float]
+    weights: Mapping[str, float]
+    contributions: Mapping[str, float]
+    evidence: float
+    because: Because | None = field(default=None, repr=False, compare=False)
+
+    def why(self) -> str:
+        """One sentence naming the action that moved this score most."""
+        moved = self._most_moving()
+        if moved is None:
+            return "Nothing is known of this person yet: only the content and the slider speak."
+        action, pull = moved
+        sentence = action.instruction()
+        quote = sentence if len(sentence) <= QUOTED else f"{sentence[: QUOTED - 1]}…"
+        direction = "for" if pull >= 0 else "against"
+        return f"“{quote}” speaks {direction} it most ({pull:+.3f} of {self.raw_score:+.3f})."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, the reason included."""
+        names = ("name", "raw_score", "probability", "low", "high", "relative_probability")
+        plain = {name: getattr(self, name) for name in names}
+        parts = {
+            name: dict(getattr(self, name)) for name in ("features", "weights", "contributions")
+        }
+        return {**plain, **parts, "evidence": self.evidence, "why": self.why()}
+
+    def _most_moving(self) -> tuple[Any, float] | None:
+        known = self.because
+        if known is None or known.reading is None or not known.reading.actions:
+            return None
+        reading = known.reading
+        direction = known.user_weight * known.slider + known.alignment_weight * known.item
+        pulls = reading.shares * (reading.vectors @ direction)
+        strongest = int(np.argmax(np.abs(pulls)))
+        return reading.actions[strongest], float(pulls[strongest])
+
+
+class Scores(dict[str, SliderOutput]):
+    """Slider name to output; prints as a table."""
+
+    def __str__(self) -> str:
+        return text_table(self.values())
+
+    def _repr_html_(self) -> str:
+        return html_table(self.values())
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Plain values for JSON."""
+        return {name: output.to_dict() for name, output in self.items()}
+
+
+def text_table(outputs: Iterable[SliderOutput]) -> str:
+    """One line a slider: probability, interval, a bar, the reason."""
+    listed = list(outputs)
+    width = max((len(output.name) for output in listed), default=6)
+    head = f"{'slider':<{width}}  fits     90 % interval    {'':20}  why"
+    return "\n".join([head, *(_line(output, width) for output in listed)])
+
+
+def html_table(outputs: Iterable[SliderOutput]) -> str:
+    """The same table for a notebook."""
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(o.name)}</th><td>{o.probability:.1%}</td>"
+        f"<td>{o.low:.1%} – {o.high:.1%}</td>"
+        f"<td><meter min='0' max='1' value='{o.probability:.4f}'></meter></td>"
+        f"<td>{escape(o.why())}</td></tr>"
+        for o in outputs
+    )
+    head = "<tr><th>slider</th><th>fits</th><th>90 % interval</th><th></th><th>why</th></tr>"
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _line(output: SliderOutput, width: int) -> str:
+    filled = round(20 * output.probability)
+    bar = "█" * filled + "·" * (20 - filled)
+    interval = f"{output.low:6.1%} – {output.high:6.1%}"
+    return f"{output.name:<{width}}  {output.probability:6.1%}  {interval}  {bar}  {output.why()}"

@@ -1,0 +1,82 @@
+"""The best k of many items: a fused query, ties in order, and diversity where it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vibrator.checks import require_share
+from vibrator.errors import BadInput
+from vibrator.pipeline.outputs import Scores
+from vibrator.vectors import top_k
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+POOL = 10  # times k: the best candidates among which diversity chooses
+
+
+class Ranked(NamedTuple):
+    """One ranked item: its key, the score it was ranked by, and each slider's output."""
+
+    item: Any
+    score: float
+    scores: Scores
+
+    def why(self) -> str:
+        """The reason of the slider that fits best."""
+        best = max(self.scores.values(), key=lambda output: output.raw_score)
+        return f"{best.name}: {best.why()}"
+
+
+class Ranking(list[Ranked]):
+    """Ranked items, best first; prints as a table."""
+
+    def __init__(self, rows: Iterable[tuple[Any, float, Scores]] = ()) -> None:
+        super().__init__(Ranked(*row) for row in rows)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{place:>3}. {row.score:+.3f}  {str(row.item)[:60]:<60}  {row.why()}"
+            for place, row in enumerate(self, start=1)
+        )
+
+
+def require_items(
+    items: Any, encode: Callable[[Sequence[str]], NDArray[np.floating]]
+) -> tuple[Sequence[Any], NDArray[np.floating]]:
+    """Keys and rows of texts, of a mapping of id to text (or row), or of an encoded matrix."""
+    if isinstance(items, np.ndarray):
+        if items.ndim != 2:
+            raise BadInput(f"encoded items must be a matrix, got shape {items.shape}")
+        return range(len(items)), items
+    if isinstance(items, Mapping):
+        return tuple(items), encode(list(items.values()))
+    if isinstance(items, (str, bytes)):
+        raise BadInput(f"items must be a list of texts, got the single text {items[:40]!r}")
+    texts = list(items)
+    return range(len(texts)), encode(texts)
+
+
+def diverse(
+    scores: NDArray[np.floating], vectors: NDArray[np.floating], k: int, diversity: float
+) -> list[int]:
+    """Positions of the k best, each step weighing fit against likeness to those above it.
+
+    This is maximal marginal relevance (Carbonell and Goldstein 1998) over the best 10·k.
+    """
+    if not require_share("diversity", diversity):
+        return [int(i) for i in top_k(scores, k)]
+    pool = top_k(scores, min(POOL * k, scores.size))
+    rows = vectors[pool]
+    likeness = np.zeros(len(pool))
+    left, chosen = np.ones(len(pool), dtype=bool), []
+    for _ in range(min(k, len(pool))):
+        gain = np.where(left, (1 - diversity) * scores[pool] - diversity * likeness, -np.inf)
+        best = int(np.argmax(gain))
+        left[best] = False
+        chosen.append(int(pool[best]))
+        likeness = np.maximum(likeness, rows @ rows[best])
+    return chosen

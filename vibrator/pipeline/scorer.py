@@ -1,0 +1,333 @@
+"""SliderScorer: what people did, against content and sliders, into scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibrator.actions import UserAction, utc_now
+from vibrator.checks import require_aware, require_finite
+from vibrator.errors import BadInput
+from vibrator.pipeline.batch import ScoreBatch
+from vibrator.pipeline.outputs import Because, Scores, SliderOutput
+from vibrator.pipeline.ranking import Ranking, diverse, require_items
+from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval
+from vibrator.profile import Profile, Reading, read_actions
+from vibrator.sliders import Slider, SliderSet, SliderVector
+from vibrator.vectors import logit, sigmoid, softmax, unit
+from vibrator.weights import FEATURES, FeatureWeights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+RECENCY_HALF_LIFE_HOURS = 12.0
+
+Person = Profile | Sequence[UserAction]
+
+
+class SliderScorer:
+    """How well content fits a person on each slider.
+
+    `sliders` maps a name to a text, a vector or a `Slider`. `calibrators` map a slider's name to
+    a fitted calibrator, used as given; the others answer with the zero-shot probability around
+    `prior` (1/n for n sliders, ½ for one, unless given as a number or per slider).
+
+    >>> from vibrator.encoder import InstructionalEncoder
+    >>> scorer = SliderScorer(InstructionalEncoder("embedded"), {"trails": "long mountain trails"})
+    >>> scores = scorer.score([UserAction("write", "ran the ridge path")], "a hut to hut traverse")
+    >>> 0 < scores["trails"].low < scores["trails"].probability < scores["trails"].high < 1
+    True
+    """
+
+    def __init__(  # noqa: PLR0913 - the published signature
+        self,
+        encoder: Any,
+        sliders: Mapping[str, Any],
+        base_feature_weights: Mapping[str, float] | FeatureWeights | None = None,
+        calibrators: Mapping[str, Any] | None = None,
+        feature_overrides_by_segment: Mapping[str, Mapping[str, float]] | None = None,
+        relative_softmax_temperature: float = 1.0,
+        prior: float | Mapping[str, float] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        zero_shot: ZeroShot | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.sliders = sliders if isinstance(sliders, SliderSet) else SliderSet(sliders)
+        self.feature_weights = _weights(base_feature_weights, feature_overrides_by_segment)
+        self.calibrators = _calibrators(calibrators, self.sliders)
+        if not require_finite("relative_softmax_temperature", relative_softmax_temperature) > 0:
+            raise BadInput(
+                f"relative_softmax_temperature must be positive, got {relative_softmax_temperature}"
+            )
+        self.relative_softmax_temperature = relative_softmax_temperature
+        self.priors = _priors(prior, self.sliders)
+        self.clock = clock
+        self.zero_shot = zero_shot or ZeroShot()
+        self._prior_logits = logit(self.priors)
+
+    @cached_property
+    def slider_vectors(self) -> Floats:
+        """One unit row a slider, in their order."""
+        return np.stack([self._slider_vector(name) for name in self.sliders])
+
+    def score(
+        self,
+        actions: Person,
+        content: Any,
+        context: Mapping[str, Any] | None = None,
+        *,
+        now: datetime | None = None,
+        cold_start: bool = False,
+    ) -> Scores:
+        """Each slider's output for this person (a list of actions or a Profile) and content."""
+        reading = self._reading(actions, self._now(now), cold_start=cold_start)
+        return self.outputs(reading, self._item(content), self.feature_weights.under(context))
+
+    def score_batch(
+        self,
+        all_actions: Sequence[Person] | Mapping[str, Person],
+        content_items: Sequence[Any] | Mapping[str, Any],
+        context: Mapping[str, Any] | None = None,
+        *,
+        pairs: bool = False,
+        now: datetime | None = None,
+        cold_start: bool = False,
+    ) -> ScoreBatch:
+        """Every person with every content (or, with `pairs`, each with its own), block by block."""
+        moment = self._now(now)
+        people = (
+            dict(all_actions) if isinstance(all_actions, Mapping) else dict(enumerate(all_actions))
+        )
+        self._warm(people.values())
+        readings = [self._reading(p, moment, cold_start=cold_start) for p in people.values()]
+        keys, vectors = require_items(content_items, self._items)
+        if pairs and len(keys) != len(people):
+            raise BadInput(f"pairs need equal numbers, got {len(people)} people, {len(keys)} items")
+        return ScoreBatch(
+            self,
+            tuple(people),
+            keys,
+            readings,
+            vectors,
+            self.feature_weights.under(context),
+            pairs=pairs,
+        )
+
+    def rank(  # noqa: PLR0913 - the published signature
+        self,
+        profile: Person,
+        items: Any,
+        k: int,
+        *,
+        slider: str | None = None,
+        diversity: float = 0.0,
+        context: Mapping[str, Any] | None = None,
+        now: datetime | None = None,
+    ) -> Ranking:
+        """The k items that fit best, by mean raw score over the sliders or by one slider's.
+
+        `items` are texts, a mapping of id to text, or a matrix of encoded rows. `diversity`
+        from 0 to 1 trades fit for being unlike what stands above.
+        """
+        reading = self._reading(profile, self._now(now), cold_start=True)
+        weights = self.feature_weights.under(context)
+        keys, vectors = require_items(items, self._items)
+        query, constant = self._query(reading, weights, slider)
+        scores = vectors @ query.astype(vectors.dtype, copy=False)
+        chosen = diverse(scores, vectors, k, diversity)
+        outputs = {
+            keys[i]: self.outputs(reading, np.asarray(vectors[i], dtype=np.float64), weights)
+            for i in chosen
+        }
+        return Ranking((keys[i], float(scores[i]) + constant, outputs[keys[i]]) for i in chosen)
+
+    def logits(self, features: Floats, evidence: float) -> Floats:
+        """Zero-shot logits of rows (user_to_slider, item_to_slider, alignment, recency)."""
+        model = self.zero_shot
+        trust = model.trust(evidence)
+        slopes = np.array([trust * model.user, model.item, trust * model.alignment, 0.0])
+        return np.asarray(self._prior_logits + model.shift + features @ slopes)
+
+    def recency(self, reading: Reading | None) -> float:
+        """1 for an action just now, ½ after twelve hours, 0 for nobody."""
+        if reading is None:
+            return 0.0
+        return float(2.0 ** (-reading.recency_hours / RECENCY_HALF_LIFE_HOURS))
+
+    def outputs(self, reading: Reading | None, item: Floats, weights: dict[str, float]) -> Scores:
+        """Each slider's output for a person and a content that are vectors already."""
+        features, evidence = self._features(reading, item)
+        parts = (features * np.array([weights[name] for name in FEATURES])).tolist()
+        raw = [sum(row) for row in parts]
+        probabilities, low, high = self._probabilities(np.array(raw), features, evidence)
+        shares = softmax(raw, temperature=self.relative_softmax_temperature)
+        rows = zip(
+            self.sliders, raw, probabilities.tolist(), low.tolist(), high.tolist(),
+            shares.tolist(), features.tolist(), parts, self.slider_vectors, strict=True,
+        )  # fmt: skip
+        scores = Scores()
+        for name, score, p, lower, upper, share, feature, part, vector in rows:
+            scores[name] = SliderOutput(
+                name=name,
+                raw_score=score,
+                probability=p,
+                low=lower,
+                high=upper,
+                relative_probability=share,
+                features=dict(zip(FEATURES, feature, strict=True)),
+                weights=weights,
+                contributions=dict(zip(FEATURES, part, strict=True)),
+                evidence=evidence,
+                because=Because(
+                    reading, item, vector, weights["user_to_slider"], weights["user_item_alignment"]
+                ),
+            )
+        return scores
+
+    def _features(self, reading: Reading | None, item: Floats) -> tuple[Floats, float]:
+        sliders = self.slider_vectors
+        features = np.zeros((len(sliders), len(FEATURES)))
+        features[:, 1] = sliders @ item
+        if reading is None:
+            return features, 0.0
+        features[:, 0] = sliders @ reading.vector
+        features[:, 2] = item @ reading.vector
+        features[:, 3] = self.recency(reading)
+        return features, reading.evidence
+
+    def _probabilities(self, raw: Floats, features: Floats, evidence: float) -> Floats:
+        """Rows: probability, low, high."""
+        logits, reach = self.logits(features, evidence), Z90 * self.zero_shot.spread(evidence)
+        rows = sigmoid([logits, logits - reach, logits + reach])
+        for column, name in enumerate(self.sliders):
+            if name in self.calibrators:
+                rows[:, column] = _calibrated(self.calibrators[name], raw[column], reach)
+        return rows
+
+    def _query(
+        self, reading: Reading | None, weights: dict[str, float], slider: str | None
+    ) -> tuple[Floats, float]:
+        """One vector whose product with an item is its raw score, but for a constant."""
+        if slider is not None and slider not in self.sliders:
+            raise BadInput(f"slider must be one of {list(self.sliders)}, got {slider!r}")
+        rows = self.slider_vectors
+        direction = rows.mean(axis=0) if slider is None else rows[list(self.sliders).index(slider)]
+        query = weights["item_to_slider"] * direction
+        if reading is None:
+            return query, 0.0
+        constant = weights["user_to_slider"] * float(direction @ reading.vector)
+        constant += weights["recency"] * self.recency(reading)
+        return query + weights["user_item_alignment"] * reading.vector, constant
+
+    def _reading(self, person: Person, now: datetime, *, cold_start: bool) -> Reading | None:
+        if isinstance(person, Profile):
+            if person.events == len(person.unread) > 0:
+                return self._read_list(person.unread, now)
+            if person.fingerprint and person.fingerprint != getattr(
+                self.encoder, "fingerprint", person.fingerprint
+            ):
+                raise BadInput(
+                    f"the profile was made by encoder {person.fingerprint}, "
+                    f"this scorer reads with {self.encoder.fingerprint}"
+                )
+            return person.read_with(self.encoder).at(now)
+        return self._read_list(_listed(person, cold_start=cold_start), now)
+
+    def _read_list(self, actions: Sequence[UserAction], now: datetime) -> Reading | None:
+        if not actions:
+            return None
+        return read_actions(actions, np.asarray(self.encoder.encode_actions(actions)), now)
+
+    def _warm(self, people: Iterable[Person]) -> None:
+        """Encode the words of all people in one call, so that each reading finds its own cached."""
+        lists = [p.unread if isinstance(p, Profile) else p for p in people]
+        actions = [action for one in lists for action in one]
+        if actions and len(lists) > 1:
+            self.encoder.encode_actions(actions)
+
+    def _item(self, content: Any) -> Floats:
+        if isinstance(content, str):
+            return np.asarray(self._items([content])[0], dtype=np.float64)
+        vector = np.asarray(content)
+        if vector.ndim != 1 or vector.shape[0] != self.slider_vectors.shape[1]:
+            raise BadInput(f"content must be a text or one encoded row, got shape {vector.shape}")
+        return np.asarray(unit(vector), dtype=np.float64)
+
+    def _items(self, texts: Sequence[str]) -> NDArray[np.floating]:
+        vectors = np.asarray(self.encoder.encode_items(texts))
+        return vectors if len(vectors) == 0 else unit(vectors)
+
+    def _slider_vector(self, name: str) -> Floats:
+        slider = self.sliders[name]
+        if isinstance(slider, SliderVector):
+            return np.asarray(unit(slider.vector), dtype=np.float64)
+        return np.asarray(unit(self._pole_difference(slider)), dtype=np.float64)
+
+    def _pole_difference(self, slider: Slider) -> NDArray[np.floating]:
+        texts = [slider.text] if slider.opposite is None else [slider.text, slider.opposite]
+        poles = np.asarray(self.encoder.encode_sliders(texts), dtype=np.float64)
+        return np.asarray(poles[0] if slider.opposite is None else poles[0] - poles[1])
+
+    def _now(self, now: datetime | None) -> datetime:
+        return require_aware("now", self.clock() if now is None else now)
+
+
+def _calibrated(calibrator: Any, raw: float, reach: float) -> tuple[float, float, float]:
+    """Probability and interval by a calibrator; one without an interval keeps the logit's reach."""
+    probability = np.asarray(calibrator.transform(np.array([raw])), dtype=np.float64)
+    own = getattr(calibrator, "interval", None)
+    low, high = interval(probability, reach) if own is None else own(np.array([raw]))
+    return float(probability[0]), float(low[0]), float(high[0])
+
+
+def _listed(actions: Any, *, cold_start: bool) -> Sequence[UserAction]:
+    if isinstance(actions, (str, bytes, UserAction)):
+        raise BadInput(f"actions must be a list of UserAction or a Profile, got {actions!r}")
+    listed = list(actions)
+    for position, action in enumerate(listed):
+        if not isinstance(action, UserAction):
+            raise BadInput(f"actions[{position}] must be a UserAction, got {action!r}")
+    if not listed and not cold_start:
+        raise BadInput("actions must not be empty: say cold_start=True to score a stranger")
+    return listed
+
+
+def _weights(
+    base: Mapping[str, float] | FeatureWeights | None,
+    segments: Mapping[str, Mapping[str, float]] | None,
+) -> FeatureWeights:
+    if isinstance(base, FeatureWeights):
+        if segments is not None:
+            raise BadInput("feature_overrides_by_segment stand in the FeatureWeights given already")
+        return base
+    given: dict[str, Any] = {} if base is None else {"base": dict(base)}
+    return FeatureWeights(**given, segments=segments or {})
+
+
+def _calibrators(calibrators: Mapping[str, Any] | None, sliders: SliderSet) -> dict[str, Any]:
+    stray = sorted(set(calibrators or {}) - set(sliders))
+    if stray:
+        raise BadInput(f"calibrators are given for unknown sliders {stray}")
+    return dict(calibrators or {})
+
+
+def _priors(prior: float | Mapping[str, float] | None, sliders: SliderSet) -> Floats:
+    default = 1.0 / len(sliders) if len(sliders) > 1 else 0.5
+    if isinstance(prior, Mapping):
+        stray = sorted(set(prior) - set(sliders))
+        if stray:
+            raise BadInput(f"priors are given for unknown sliders {stray}")
+        values = [prior.get(name, default) for name in sliders]
+    else:
+        values = [default if prior is None else prior] * len(sliders)
+    for value in values:
+        if not 0.0 < require_finite("prior", value) < 1.0:
+            raise BadInput(f"prior must lie between 0 and 1, got {value!r}")
+    return np.array(values, dtype=np.float64)
