@@ -1,0 +1,197 @@
+"""The nouns as events of the log, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from vibrator.actions import UserAction
+from vibrator.decisions import Consent, Decision, Outcome
+from vibrator.errors import BadInput, UnknownName
+from vibrator.stores.ports import Event, EventLog, Which
+
+ACTION, CONSENT, MERGE, DECISION, OUTCOME = "action", "consent", "merge", "decision", "outcome"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+_DECISION_BODY = (
+    "candidates", "chosen", "arm", "propensity", "reason", "policy",
+    "propensities", "refusals", "versions", "context", "features", "surface",
+)  # fmt: skip
+_OUTCOME_BODY = ("decision_id", "item_id", "dwell_ms", "reward", "metadata")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def dump(value: Any) -> str:
+    """Compact JSON; what JSON cannot hold is refused.
+
+    >>> dump({"weight": 1.5})
+    '{"weight":1.5}'
+    """
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"only plain JSON values can be kept: {error}") from None
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970, exact.
+
+    >>> micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return (at - EPOCH) // MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    """The way back from micros."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def from_action(action: UserAction) -> Event:
+    """An action that has a user, a time and an id, as an event."""
+    if action.user_id is None or action.timestamp is None or action.action_id is None:
+        raise BadInput("an action needs user_id, timestamp and action_id to be logged")
+    body: dict[str, Any] = {"type": action.action_type, "weight": action.weight}
+    if action.metadata:
+        body["metadata"] = dict(action.metadata)
+    return Event(
+        event_id=action.action_id, user_id=action.user_id, at=action.timestamp,
+        kind=ACTION, text=action.content, body=body,
+    )  # fmt: skip
+
+
+def to_action(event: Event) -> UserAction:
+    """The action that was logged."""
+    body = event.body
+    return UserAction(
+        body["type"], event.text, body["weight"], event.at,
+        event.user_id, event.event_id, body.get("metadata", {}),
+    )  # fmt: skip
+
+
+def from_consent(consent: Consent, event_id: str) -> Event:
+    """A yes or no, as an event."""
+    body = {
+        "purpose": consent.purpose,
+        "granted": consent.granted,
+        "until": None if consent.until is None else micros(consent.until),
+    }
+    return Event(event_id=event_id, user_id=consent.user_id, at=consent.at, kind=CONSENT, body=body)
+
+
+def to_consent(event: Event) -> Consent:
+    """The yes or no that was logged."""
+    until = event.body["until"]
+    return Consent(
+        user_id=event.user_id,
+        purpose=event.body["purpose"],
+        granted=event.body["granted"],
+        at=event.at,
+        until=None if until is None else from_micros(until),
+    )
+
+
+def from_decision(decision: Decision) -> Event:
+    """A decision, as an event."""
+    body = {name: _plain(getattr(decision, name)) for name in _DECISION_BODY}
+    return Event(
+        event_id=decision.decision_id,
+        user_id=decision.user_id,
+        at=decision.at,
+        kind=DECISION,
+        body=body,
+    )
+
+
+def to_decision(event: Event) -> Decision:
+    """The decision that was logged."""
+    body = dict(event.body)
+    body["candidates"], body["chosen"] = tuple(body["candidates"]), tuple(body["chosen"])
+    return Decision(decision_id=event.event_id, user_id=event.user_id, at=event.at, **body)
+
+
+def from_outcome(outcome: Outcome, user_id: str) -> Event:
+    """An outcome, as an event of the user whom the decision was for."""
+    body = {name: _plain(getattr(outcome, name)) for name in _OUTCOME_BODY}
+    event_id = outcome.outcome_id or outcome_id_of(outcome)
+    return Event(
+        event_id=event_id,
+        user_id=user_id,
+        at=outcome.at,
+        kind=OUTCOME,
+        text=outcome.what,
+        body=body,
+    )
+
+
+def to_outcome(event: Event) -> Outcome:
+    """The outcome that was logged."""
+    return Outcome(outcome_id=event.event_id, what=event.text, at=event.at, **event.body)
+
+
+def outcome_id_of(outcome: Outcome) -> str:
+    """The id of an outcome that was given none: the same thing told twice is one outcome."""
+    parts = json.dumps([outcome.decision_id, outcome.what, outcome.item_id])
+    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+class LoggedDecisions:
+    """The DecisionLog port over any EventLog."""
+
+    def __init__(self, events: EventLog) -> None:
+        self._events = events
+
+    def record(self, entries: Sequence[Decision | Outcome]) -> int:
+        """Keep what is new, how many were; an outcome of an unknown decision is refused."""
+        told = {e.decision_id: e.user_id for e in entries if isinstance(e, Decision)}
+        asked = {e.decision_id for e in entries if isinstance(e, Outcome)} - told.keys()
+        told |= {d.decision_id: d.user_id for d in self._by_id(asked).values()}
+        return self._events.append([_as_event(entry, told) for entry in entries])
+
+    def decisions(self, which: Which) -> Iterator[Decision]:
+        """The chosen decisions in log order."""
+        return map(to_decision, self._events.read(replace(which, kinds=(DECISION,))))
+
+    def outcomes(self, which: Which) -> Iterator[tuple[int, Decision, Outcome]]:
+        """Place in the log, decision, outcome: in log order."""
+        batch: list[Event] = []
+        for event in self._events.read(replace(which, kinds=(OUTCOME,))):
+            batch.append(event)
+            if len(batch) == 1_000:
+                yield from self._joined(batch)
+                batch = []
+        yield from self._joined(batch)
+
+    def _joined(self, events: Sequence[Event]) -> Iterator[tuple[int, Decision, Outcome]]:
+        decisions = self._by_id({event.body["decision_id"] for event in events})
+        for event in events:
+            decision = decisions.get(event.body["decision_id"])
+            if decision is not None:  # one that retention removed takes its outcomes along
+                yield event.seq, decision, to_outcome(event)
+
+    def _by_id(self, ids: set[str]) -> dict[str, Decision]:
+        if not ids:
+            return {}
+        chosen = Which(ids=tuple(sorted(ids)), kinds=(DECISION,))
+        return {event.event_id: to_decision(event) for event in self._events.read(chosen)}
+
+
+def _as_event(entry: Decision | Outcome, users: Mapping[str, str]) -> Event:
+    if isinstance(entry, Decision):
+        return from_decision(entry)
+    if entry.decision_id not in users:
+        raise UnknownName(
+            f"no decision {entry.decision_id!r} is known: it was never made here, or its user "
+            "was forgotten"
+        )
+    return from_outcome(entry, users[entry.decision_id])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value

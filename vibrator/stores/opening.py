@@ -1,0 +1,109 @@
+"""From a URL to a store, by the scheme's registered opener."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from vibrator.errors import BadInput, UnknownName
+from vibrator.stores.ports import DEFAULT_TENANT
+
+ENTRY_POINTS = "vibrator.stores"  # where other packages register an opener by their scheme
+Opener = Callable[..., Any]  # opener(url, *, tenant, **options) -> a store, or the ports it has
+
+OPENERS: dict[str, str] = {
+    "sqlite": "vibrator.stores.opening:open_sqlite",
+    "postgresql": "vibrator.stores.postgres:open_postgres",
+    "redis": "vibrator.stores.redis:open_redis",
+    "rediss": "vibrator.stores.redis:open_redis",
+    "unix": "vibrator.stores.redis:open_redis",
+    "milvus": "vibrator.stores.milvus:open_milvus",
+}
+
+
+def open_store(url: str, *, tenant: str = DEFAULT_TENANT) -> Any:
+    """The store behind a URL, bound to one tenant.
+
+    `sqlite:///app.db` (relative), `sqlite:////var/app.db` (absolute), `sqlite://` (in memory) and
+    `postgresql://…` have all five ports; `redis://…` has vectors and profiles, `milvus:…` the
+    catalogue. Other schemes come from packages with an entry point in "vibrator.stores".
+
+    >>> open_store("sqlite://").tenant
+    'default'
+    >>> open_store("mongo://")
+    Traceback (most recent call last):
+    vibrator.errors.UnknownName: no store is registered for 'mongo'; known: ...
+    """
+    if not isinstance(url, str) or ":" not in url:
+        raise BadInput(f"a store URL looks like sqlite:///app.db, got {url!r}")
+    if not isinstance(tenant, str) or not tenant.strip():
+        raise BadInput(f"tenant must be a name, got {tenant!r}")
+    return _opener(url.partition(":")[0])(url, tenant=tenant)
+
+
+def open_sqlite(url: str, *, tenant: str) -> Any:
+    """`sqlite:///path?synchronous=full&busy_seconds=5&index=faiss`."""
+    from vibrator.stores.sqlite import SQLiteStore
+
+    path, options = split_options(url.removeprefix("sqlite:"))
+    known = {"synchronous": str, "busy_seconds": float, "index": _index, "faiss_above": int}
+    given = convert_options(options, known)
+    above = given.pop("faiss_above", None)
+    new_index = given.pop("index", None)
+    if new_index is not None:
+        given["new_index"] = new_index(above)
+    if path not in ("", "//", "///:memory:") and not path.startswith("///"):
+        raise BadInput(f"an SQLite URL has three or four slashes (sqlite:///app.db), got {url!r}")
+    name = path.removeprefix("///") if path.startswith("///") else ""
+    return SQLiteStore(Path(unquote(name)) if name not in ("", ":memory:") else ":memory:",
+                       tenant=tenant, **given)  # fmt: skip
+
+
+def split_options(rest: str) -> tuple[str, dict[str, str]]:
+    """What stands before the question mark, and the options after it."""
+    path, _, query = rest.partition("?")
+    return path, dict(parse_qsl(query, strict_parsing=True)) if query else {}
+
+
+def convert_options(
+    options: dict[str, str], known: dict[str, Callable[[str], Any]]
+) -> dict[str, Any]:
+    """Each option by its type; an unknown or ill-formed one is refused."""
+    converted = {}
+    for name, text in options.items():
+        if name not in known:
+            raise BadInput(f"unknown option {name!r}; known: {sorted(known)}")
+        try:
+            converted[name] = known[name](text)
+        except ValueError:
+            raise BadInput(f"option {name} cannot be {text!r}") from None
+    return converted
+
+
+def _index(name: str) -> Callable[[int | None], Any]:
+    if name == "exact":
+        from vibrator.stores.matrix import Matrix
+
+        return lambda _above: Matrix
+    if name != "faiss":
+        raise BadInput(f"index must be exact or faiss, got {name!r}")
+    from vibrator.stores.faiss import faiss_index
+
+    return faiss_index
+
+
+def _opener(scheme: str) -> Opener:
+    if scheme in OPENERS:
+        module, _, name = OPENERS[scheme].partition(":")
+        opener: Opener = getattr(import_module(module), name)
+        return opener
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if scheme not in found:
+        known = sorted({*OPENERS, *found})
+        raise UnknownName(f"no store is registered for {scheme!r}; known: {known}")
+    loaded: Opener = found[scheme].load()
+    return loaded

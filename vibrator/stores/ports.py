@@ -1,0 +1,250 @@
+"""What a store has to be able to do: five ports of one or two verbs, batch first.
+
+An adapter is bound to one tenant when it is opened; no verb reaches another tenant's rows.
+`vibrator.testing` has a contract suite for each port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibrator.checks import require_aware, require_text
+from vibrator.decisions import Decision, Outcome
+from vibrator.encoders.cached import VectorCache
+from vibrator.errors import BadInput
+
+Vectors = NDArray[np.float32]
+DEFAULT_TENANT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the log: who, when, what kind; `text` holds words, `body` plain JSON values.
+
+    `seq` is its place in the log, given by the store when it is appended.
+    """
+
+    event_id: str
+    user_id: str
+    at: datetime
+    kind: str
+    text: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("event_id", "user_id", "kind"):
+            require_text(name, getattr(self, name))
+        object.__setattr__(self, "at", require_aware("at", self.at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which events to read; what is left out does not narrow the choice.
+
+    `newest` keeps only the last so many (still in log order).
+    """
+
+    users: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
+    after: int = 0
+    newest: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.newest is not None and self.newest < 0:
+            raise BadInput(f"newest must not be negative, got {self.newest}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A state folded from the log up to `seq`; an absent one has an empty body.
+
+    `version` is opaque: hand back the one that was loaded, and the save is refused if the row
+    changed, or anybody was forgotten, in between.
+    """
+
+    user_id: str
+    body: bytes = b""
+    seq: int = 0
+    fingerprint: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A piece of content that can be shown, with attributes to filter by."""
+
+    item_id: str
+    text: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_text("item_id", self.item_id)
+        require_text("text", self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item near a query, and the dot product of the two."""
+
+    item_id: str
+    similarity: float
+
+
+@runtime_checkable
+class EventLog(Protocol):
+    """An append-only log, idempotent by (kind, event id)."""
+
+    def append(self, events: Sequence[Event]) -> int:
+        """Keep the events that are new, all or none; on return they are safe. How many were new."""
+        ...
+
+    def read(self, which: Which) -> Iterator[Event]:
+        """The chosen events in log order."""
+        ...
+
+
+@runtime_checkable
+class ProfileStore(Protocol):
+    """Snapshots of folded states by user, saved only over the version that was loaded."""
+
+    def load(self, user_ids: Sequence[str], *, fingerprint: str) -> list[Snapshot]:
+        """One snapshot a user; one that another encoder made is refused (ArtefactError)."""
+        ...
+
+    def save(self, snapshots: Sequence[Snapshot]) -> None:
+        """All or none; VersionConflict if any row changed since it was loaded."""
+        ...
+
+
+@runtime_checkable
+class Catalogue(Protocol):
+    """Items with their vectors, searched by dot product."""
+
+    def upsert(self, items: Sequence[Item], vectors: Vectors, *, fingerprint: str) -> None:
+        """Keep the items; one known already is replaced. Another encoder's vectors are refused."""
+        ...
+
+    def search(
+        self,
+        vectors: Vectors,
+        k: int,
+        *,
+        fingerprint: str,
+        where: Mapping[str, Any] | None = None,
+    ) -> list[list[Found]]:
+        """The k nearest to each row, nearest first, among the items that fit `where`."""
+        ...
+
+    def read(self, item_ids: Sequence[str]) -> list[Item | None]:
+        """The items, in the order of the ids; None for an id nobody knows."""
+        ...
+
+    def delete(self, item_ids: Sequence[str]) -> int:
+        """Remove the items; how many were there."""
+        ...
+
+
+@runtime_checkable
+class DecisionLog(Protocol):
+    """Decisions and what came of them; each is kept once, however often it is told."""
+
+    def record(self, entries: Sequence[Decision | Outcome]) -> int:
+        """Keep what is new, how many were; an outcome of an unknown decision is refused."""
+        ...
+
+    def decisions(self, which: Which) -> Iterator[Decision]:
+        """The chosen decisions in log order."""
+        ...
+
+    def outcomes(self, which: Which) -> Iterator[tuple[int, Decision, Outcome]]:
+        """Place in the log, decision, outcome: in log order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What forgetting removed, table by table, and what it could not reach."""
+
+    rows: Mapping[str, int]
+    pending: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Store(Protocol):
+    """All five ports over one place, and what has to be done across them."""
+
+    tenant: str
+    events: EventLog
+    profiles: ProfileStore
+    vectors: VectorCache
+    catalogue: Catalogue
+    decisions: DecisionLog
+
+    def note(self, name: str) -> str | None:
+        """A small setting of this tenant; None if never set."""
+        ...
+
+    def set_note(self, name: str, value: str | None) -> None:
+        """Keep, replace or (with None) remove a setting."""
+        ...
+
+    def merge(self, anonymous: str, known: str) -> int:
+        """Give one user's rows to another; how many events moved."""
+        ...
+
+    def erase(
+        self, user_ids: Sequence[str], vector_keys: Sequence[str] = (), *, before: datetime | None
+    ) -> Erased:
+        """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
+        ...
+
+    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
+        """Those of the texts that other users wrote too."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+def matches(where: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """A filter as (attribute, operator, value) conditions that all have to hold.
+
+    A plain value must be equal, a list contains it, a mapping compares.
+
+    >>> matches({"lang": "en", "tag": ["a", "b"], "year": {">=": 2020, "<": 2024}})
+    [('lang', '=', 'en'), ('tag', 'in', ['a', 'b']), ('year', '>=', 2020), ('year', '<', 2024)]
+    """
+    found: list[tuple[str, str, Any]] = []
+    for name, wanted in where.items():
+        require_text("attribute", name)
+        if isinstance(wanted, Mapping):
+            found += [(name, _comparison(name, op), _plain(name, v)) for op, v in wanted.items()]
+        elif isinstance(wanted, (list, tuple, set, frozenset)):
+            found.append((name, "in", [_plain(name, value) for value in wanted]))
+        else:
+            found.append((name, "=", _plain(name, wanted)))
+    return found
+
+
+_COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
+
+
+def _comparison(name: str, operator: str) -> str:
+    if operator not in _COMPARISONS:
+        raise BadInput(f"filter on {name!r} must compare by {_COMPARISONS}, got {operator!r}")
+    return operator
+
+
+def _plain(name: str, value: Any) -> str | int | float | bool:
+    if not isinstance(value, (str, int, float, bool)):
+        raise BadInput(f"filter on {name!r} must compare with text or a number, got {value!r}")
+    return value

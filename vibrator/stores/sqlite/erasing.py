@@ -1,0 +1,70 @@
+"""Forgetting in SQLite: rows, and then the bytes they leave in the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from vibrator.errors import StoreBusy
+from vibrator.stores.journal import micros
+from vibrator.stores.ports import Erased
+from vibrator.stores.sqlite.connection import MEMORY, personal_tables
+from vibrator.stores.sqlite.database import Database
+from vibrator.stores.sqlite.schema import BUMP, EPOCH
+from vibrator.stores.sqlite.vectors import key_bytes
+
+BUSY = "the file is in use by another process: run `vibrator store compact` when it is not"
+
+
+def erase_users(
+    database: Database, tenant: str, user_ids: Sequence[str], keys: Sequence[str]
+) -> Erased:
+    """Every row of these users in every table that says it holds rows of people."""
+    with database.writing() as connection:
+        rows = {}
+        for table, column in personal_tables(connection):
+            sql = f"DELETE FROM {table} WHERE tenant = ? AND {column} = ?"  # noqa: S608 - registered names
+            values = [(tenant, user) for user in user_ids]
+            rows[table] = connection.executemany(sql, values).rowcount
+        rows["vectors"] = _drop_vectors(connection, tenant, keys)
+        connection.execute(BUMP, (tenant, EPOCH))
+    return Erased(rows=rows, pending=compact(database))
+
+
+def erase_before(database: Database, tenant: str, before: datetime, keys: Sequence[str]) -> Erased:
+    """Every older event; profiles that held one are folded anew at the next read."""
+    old = "tenant = ? AND at < ?"
+    values = (tenant, micros(before))
+    with database.writing() as connection:
+        touched = (
+            f"DELETE FROM profiles WHERE tenant = ? AND user_id IN"  # noqa: S608 - fixed names
+            f" (SELECT user_id FROM events WHERE {old} AND kind = 'action')"
+        )
+        rows = {
+            "profiles": connection.execute(touched, (tenant, *values)).rowcount,
+            "events": connection.execute(f"DELETE FROM events WHERE {old}", values).rowcount,  # noqa: S608 - fixed names
+            "vectors": _drop_vectors(connection, tenant, keys),
+        }
+        connection.execute(BUMP, (tenant, EPOCH))
+    return Erased(rows=rows, pending=compact(database))
+
+
+def compact(database: Database) -> tuple[str, ...]:
+    """Rewrite the file without what was deleted; what could not be done is said."""
+    if database.path == MEMORY:
+        return ()
+    try:
+        with database.reading() as connection:
+            connection.execute("VACUUM")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except StoreBusy:
+        return (f"sqlite: deleted rows may still be read from the raw file; {BUSY}",)
+    if busy:
+        return (f"sqlite: deleted rows may still be read from the write-ahead log; {BUSY}",)
+    return ()
+
+
+def _drop_vectors(connection: sqlite3.Connection, tenant: str, keys: Sequence[str]) -> int:
+    sql = "DELETE FROM vectors WHERE tenant = ? AND key = ?"
+    return max(connection.executemany(sql, [(tenant, key) for key in key_bytes(keys)]).rowcount, 0)

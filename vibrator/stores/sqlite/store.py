@@ -1,0 +1,109 @@
+"""The default store: all five ports in one SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from vibrator.stores.journal import LoggedDecisions
+from vibrator.stores.matrix import Matrix
+from vibrator.stores.ports import DEFAULT_TENANT, Erased
+from vibrator.stores.sqlite.catalogue import Index, SQLiteCatalogue
+from vibrator.stores.sqlite.connection import BUSY_SECONDS, migrate
+from vibrator.stores.sqlite.database import Database, marks
+from vibrator.stores.sqlite.erasing import compact, erase_before, erase_users
+from vibrator.stores.sqlite.events import SQLiteEvents
+from vibrator.stores.sqlite.merging import merge_rows
+from vibrator.stores.sqlite.profiles import SQLiteProfiles
+from vibrator.stores.sqlite.schema import COMPONENT, PERSONAL, STEPS
+from vibrator.stores.sqlite.vectors import SQLiteVectors
+
+LOOKUP = 500
+
+
+class SQLiteStore:
+    """Events, profiles, vectors, items and decisions of one tenant in one file.
+
+    >>> store = SQLiteStore(":memory:")
+    >>> store.note("encoder") is None
+    True
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        tenant: str = DEFAULT_TENANT,
+        busy_seconds: float = BUSY_SECONDS,
+        synchronous: str = "normal",
+        new_index: Callable[[int], Index] = Matrix,
+    ) -> None:
+        self.tenant = tenant
+        self.database = Database(path, busy_seconds=busy_seconds, synchronous=synchronous)
+        with self.database.reading() as connection:
+            migrate(connection, COMPONENT, STEPS, personal=PERSONAL)
+        self.events = SQLiteEvents(self.database, tenant)
+        self.profiles = SQLiteProfiles(self.database, tenant)
+        self.vectors = SQLiteVectors(self.database, tenant)
+        self.catalogue = SQLiteCatalogue(self.database, tenant, new_index)
+        self.decisions = LoggedDecisions(self.events)
+
+    def note(self, name: str) -> str | None:
+        """A small setting of this tenant; None if never set."""
+        sql = "SELECT value FROM notes WHERE tenant = ? AND name = ?"
+        return next((value for (value,) in self.database.rows(sql, (self.tenant, name))), None)
+
+    def set_note(self, name: str, value: str | None) -> None:
+        """Keep, replace or (with None) remove a setting."""
+        with self.database.writing() as connection:
+            connection.execute(
+                "DELETE FROM notes WHERE tenant = ? AND name = ?", (self.tenant, name)
+            )
+            if value is not None:
+                connection.execute(
+                    "INSERT INTO notes (tenant, name, value) VALUES (?, ?, ?)",
+                    (self.tenant, name, value),
+                )
+
+    def merge(self, anonymous: str, known: str) -> int:
+        """Give one user's rows to another; how many events moved.
+
+        Actions move to the end of the log, so that a profile folded so far takes them in.
+        """
+        with self.database.writing() as connection:
+            return merge_rows(connection, self.tenant, anonymous, known)
+
+    def erase(
+        self,
+        user_ids: Sequence[str],
+        vector_keys: Sequence[str] = (),
+        *,
+        before: datetime | None = None,
+    ) -> Erased:
+        """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
+        if before is not None:
+            return erase_before(self.database, self.tenant, before, vector_keys)
+        return erase_users(self.database, self.tenant, user_ids, vector_keys)
+
+    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
+        """Those of the texts that other users wrote too."""
+        found: set[str] = set()
+        for start in range(0, len(texts), LOOKUP):
+            few = texts[start : start + LOOKUP]
+            sql = (
+                "SELECT DISTINCT text FROM events WHERE tenant = ? AND kind = 'action'"  # noqa: S608 - marks only
+                f" AND text IN ({marks(len(few))}) AND user_id NOT IN ({marks(len(without))})"
+            )
+            rows: list[Any] = self.database.rows(sql, (self.tenant, *few, *without))
+            found.update(text for (text,) in rows)
+        return found
+
+    def compact(self) -> tuple[str, ...]:
+        """Rewrite the file without what was deleted; what could not be done is said."""
+        return compact(self.database)
+
+    def close(self) -> None:
+        """Let go of the file; the store may be used again afterwards."""
+        self.database.close()
