@@ -385,7 +385,9 @@ def _bar_row(bar: Bar, value: str, x: _Scale, top: float, frame: Frame) -> str:
         parts += [_segment(x(e), middle - 4, x(e), middle + 4, "whisker") for e in bar.reach]
     if bar.note:
         room = int((frame.width - 12 - x.start) / (LETTER * 0.92))
-        parts.append(_text(_short(bar.note, room), x.start, middle + 23, "tick", tooltip=bar.note))
+        parts.append(
+            _text(_short(bar.note, room), x.start + 4, middle + 23, "tick", tooltip=bar.note)
+        )
     return "".join(parts)
 
 
@@ -546,7 +548,8 @@ STYLE = (
     "font-size:11.5px}.vb-chart .strong,.vb-chart .name{font-weight:600}"
     ".vb-chart .number{font-variant-numeric:tabular-nums}"
     ".vb-chart text{paint-order:stroke;stroke:var(--paper);stroke-width:3px;"
-    "stroke-linejoin:round}.vb-chart .grid{stroke:var(--grid)}.vb-chart .axis{stroke:var(--soft)}.vb-chart .mark{stroke:var(--soft);"
+    "stroke-linejoin:round}.vb-chart .grid{stroke:var(--grid)}.vb-chart .axis{stroke:var(--soft)}"
+    ".vb-chart .mark{stroke:var(--soft);"
     "stroke-dasharray:4 4}.vb-chart .whisker{stroke:var(--ink);stroke-width:1.4}"
     ".vb-chart .line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}"
     ".vb-chart .band{opacity:.17;stroke:none}.vb-chart .bar{fill:var(--1);opacity:.82}"
