@@ -1,1 +1,1 @@
-"""Statistics that the floors above share: each file one family."""
+"""Statistics that the floors above share: a file a family, results that print as rows."""
