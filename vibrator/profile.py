@@ -277,32 +277,34 @@ def read_actions(
 ) -> Reading | None:
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
     moment = now.timestamp()
-    ages, weights, ages_without_time = [], [], []
-    for action in actions:
-        weights.append(action.weight)
-        if action.timestamp is None:
-            ages.append(0.0)
-            ages_without_time.append(action.metadata.get("age_hours", 0.0))
-        else:
-            ages.append(moment - action.timestamp.timestamp())
-    age, weight = np.array(ages), np.array(weights)
-    happened = age >= 0
+    stamps = [action.timestamp for action in actions]
+    ages = np.array([0.0 if stamp is None else moment - stamp.timestamp() for stamp in stamps])
+    weights = np.array([action.weight for action in actions])
+    happened = ages >= 0
     if not happened.any():
         return None
-    timed = np.array([action.timestamp is not None for action in actions]) & happened
-    fresh = float(age[timed].min()) / 3600.0 if timed.any() else math.inf
-    shift = float(age[timed].min()) if not ages_without_time else 0.0
-    halves = np.array([fast.total_seconds(), slow.total_seconds()])
-    decays = np.where(happened, np.exp2(-np.maximum(age - shift, 0.0) / halves[:, None]), 0.0)
-    mass = decays @ np.abs(weight)
-    shares = weight * (_over(decays[0], mass[0]) + _over(decays[1], mass[1])) / 2
+    timeless = None in stamps
+    shift = 0.0 if timeless else float(ages[happened].min())  # a common decay cancels in the mean
+    halves = np.array([[fast.total_seconds()], [slow.total_seconds()]])
+    decays = np.exp2((shift - np.maximum(ages, shift)) / halves)
+    decays *= happened
+    fast_mass, slow_mass = decays @ np.abs(weights)
+    shares = weights * (_over(decays[0], fast_mass) + _over(decays[1], slow_mass)) / 2
     return Reading(
         vector=shares @ vectors,
-        recency_hours=min(fresh, *ages_without_time) if ages_without_time else fresh,
-        evidence=float(mass[1] * 2.0 ** (-shift / halves[1])),
+        recency_hours=_freshest_hours(actions, ages) if timeless else shift / 3600.0,
+        evidence=float(slow_mass * 2.0 ** (-shift / slow.total_seconds())),
         actions=tuple(actions),
         shares=shares,
         vectors=vectors,
+    )
+
+
+def _freshest_hours(actions: Sequence[UserAction], ages: Floats) -> float:
+    return min(
+        float(action.metadata.get("age_hours", 0.0)) if action.timestamp is None else age / 3600.0
+        for action, age in zip(actions, ages.tolist(), strict=True)
+        if age >= 0
     )
 
 

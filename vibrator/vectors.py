@@ -24,8 +24,8 @@ def unit(vectors: ArrayLike) -> NDArray[np.floating]:
     array([[0.6, 0.8]])
     """
     rows = np.asarray(vectors)
-    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    if not np.isfinite(lengths).all() or (lengths == 0).any():
+    lengths = np.sqrt((rows * rows).sum(axis=-1, keepdims=True))
+    if not (0 < lengths.min(initial=1.0) <= lengths.max(initial=1.0) < np.inf):
         raise BadInput("vectors must be finite and not all zero to be made unit length")
     return np.asarray(rows / lengths)
 

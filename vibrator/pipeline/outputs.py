@@ -5,24 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from vibrator.actions import UserAction
 from vibrator.profile import Reading
 
 QUOTED = 60  # characters of an action that a reason repeats
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
-    """What a reason is drawn from: the person, the content and the slider, as vectors."""
+class Because(NamedTuple):
+    """What reasons are drawn from, shared by the sliders of one score."""
 
     reading: Reading | None
     item: Any
-    slider: Any
-    user_weight: float
-    alignment_weight: float
+    sliders: Mapping[str, Any]
+    weights: Mapping[str, float]
+
+    def strongest(self, slider: str) -> tuple[UserAction, float] | None:
+        """The action that moved this slider most, and by how much."""
+        reading = self.reading
+        if reading is None or not reading.actions:
+            return None
+        direction = self.weights["user_to_slider"] * self.sliders[slider]
+        direction = direction + self.weights["user_item_alignment"] * self.item
+        pulls = reading.shares * (reading.vectors @ direction)
+        place = int(np.argmax(np.abs(pulls)))
+        return reading.actions[place], float(pulls[place])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +58,7 @@ class SliderOutput:
 
     def why(self) -> str:
         """One sentence naming the action that moved this score most."""
-        moved = self._most_moving()
+        moved = self.because and self.because.strongest(self.name)
         if moved is None:
             return "Nothing is known of this person yet: only the content and the slider speak."
         action, pull = moved
@@ -65,16 +75,6 @@ class SliderOutput:
             name: dict(getattr(self, name)) for name in ("features", "weights", "contributions")
         }
         return {**plain, **parts, "evidence": self.evidence, "why": self.why()}
-
-    def _most_moving(self) -> tuple[Any, float] | None:
-        known = self.because
-        if known is None or known.reading is None or not known.reading.actions:
-            return None
-        reading = known.reading
-        direction = known.user_weight * known.slider + known.alignment_weight * known.item
-        pulls = reading.shares * (reading.vectors @ direction)
-        strongest = int(np.argmax(np.abs(pulls)))
-        return reading.actions[strongest], float(pulls[strongest])
 
 
 class Scores(dict[str, SliderOutput]):

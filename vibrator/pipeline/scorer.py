@@ -77,6 +77,10 @@ class SliderScorer:
         """One unit row a slider, in their order."""
         return np.stack([self._slider_vector(name) for name in self.sliders])
 
+    @cached_property
+    def _named_vectors(self) -> dict[str, Floats]:
+        return dict(zip(self.sliders, self.slider_vectors, strict=True))
+
     def score(
         self,
         actions: Person,
@@ -166,30 +170,31 @@ class SliderScorer:
         features, evidence = self._features(reading, item)
         parts = (features * np.array([weights[name] for name in FEATURES])).tolist()
         raw = [sum(row) for row in parts]
-        probabilities, low, high = self._probabilities(np.array(raw), features, evidence)
+        rows = self._probabilities(np.array(raw), features, evidence)
         shares = softmax(raw, temperature=self.relative_softmax_temperature)
-        rows = zip(
-            self.sliders, raw, probabilities.tolist(), low.tolist(), high.tolist(),
-            shares.tolist(), features.tolist(), parts, self.slider_vectors, strict=True,
-        )  # fmt: skip
-        scores = Scores()
-        for name, score, p, lower, upper, share, feature, part, vector in rows:
-            scores[name] = SliderOutput(
-                name=name,
-                raw_score=score,
-                probability=p,
-                low=lower,
-                high=upper,
-                relative_probability=share,
-                features=dict(zip(FEATURES, feature, strict=True)),
-                weights=weights,
-                contributions=dict(zip(FEATURES, part, strict=True)),
-                evidence=evidence,
-                because=Because(
-                    reading, item, vector, weights["user_to_slider"], weights["user_item_alignment"]
+        because = Because(reading, item, self._named_vectors, weights)
+        columns = (*rows.tolist(), shares.tolist(), features.tolist(), parts)
+        return Scores(
+            (
+                name,
+                SliderOutput(
+                    name=name,
+                    raw_score=score,
+                    probability=probability,
+                    low=low,
+                    high=high,
+                    relative_probability=share,
+                    features=_named(feature),
+                    weights=weights,
+                    contributions=_named(part),
+                    evidence=evidence,
+                    because=because,
                 ),
             )
-        return scores
+            for name, score, probability, low, high, share, feature, part in zip(
+                self.sliders, raw, *columns, strict=True
+            )
+        )
 
     def _features(self, reading: Reading | None, item: Floats) -> tuple[Floats, float]:
         sliders = self.slider_vectors
@@ -253,12 +258,12 @@ class SliderScorer:
             self.encoder.encode_actions(actions)
 
     def _item(self, content: Any) -> Floats:
-        if isinstance(content, str):
-            return np.asarray(self._items([content])[0], dtype=np.float64)
-        vector = np.asarray(content)
+        vector = np.asarray(
+            self.encoder.encode_items([content])[0] if isinstance(content, str) else content
+        )
         if vector.ndim != 1 or vector.shape[0] != self.slider_vectors.shape[1]:
             raise BadInput(f"content must be a text or one encoded row, got shape {vector.shape}")
-        return np.asarray(unit(vector), dtype=np.float64)
+        return np.asarray(unit(vector.astype(np.float64)))
 
     def _items(self, texts: Sequence[str]) -> NDArray[np.floating]:
         vectors = np.asarray(self.encoder.encode_items(texts))
@@ -277,6 +282,16 @@ class SliderScorer:
 
     def _now(self, now: datetime | None) -> datetime:
         return require_aware("now", self.clock() if now is None else now)
+
+
+def _named(row: Sequence[float]) -> dict[str, float]:
+    user, item, alignment, recency = row
+    return {
+        "user_to_slider": user,
+        "item_to_slider": item,
+        "user_item_alignment": alignment,
+        "recency": recency,
+    }
 
 
 def _calibrated(calibrator: Any, raw: float, reach: float) -> tuple[float, float, float]:
