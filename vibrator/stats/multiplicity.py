@@ -62,13 +62,13 @@ def _benjamini_yekutieli(p: Floats) -> Floats:
 def _hommel(p: Floats) -> Floats:
     """Hommel (1988), by the adjustment of Wright (1992)."""
     n = len(p)
-    adjusted = np.full(n, (n * p / np.arange(1, n + 1)).min())
+    adjusted: Floats = np.full(n, (n * p / np.arange(1, n + 1)).min())
     for m in range(n - 1, 1, -1):
         tail = np.arange(n - m + 1, n)
         least = (m * p[tail] / np.arange(2, m + 1)).min()
         head = np.minimum(least, m * p[: n - m + 1])
         adjusted = np.maximum(adjusted, np.concatenate([head, np.full(m - 1, least)]))
-    return np.maximum(adjusted, p)
+    return np.asarray(np.maximum(adjusted, p))
 
 
 METHODS: dict[str, Callable[[Floats], Floats]] = {
