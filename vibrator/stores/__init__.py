@@ -1,5 +1,6 @@
 """Where actions, profiles, vectors, items and decisions are kept."""
 
+from vibrator.encoders.cached import VectorCache
 from vibrator.stores.opening import open_store
 from vibrator.stores.ports import (
     Catalogue,
@@ -12,7 +13,6 @@ from vibrator.stores.ports import (
     ProfileStore,
     Snapshot,
     Store,
-    VectorCache,
     Which,
 )
 

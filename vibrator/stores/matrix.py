@@ -85,6 +85,10 @@ class Matrix:
         """The numbers of all rows."""
         return self._ids[: len(self)]
 
+    def all(self) -> tuple[Ids, Vectors]:
+        """The numbers and the rows, in one order."""
+        return self.ids(), self._rows[: len(self)]
+
     def search(
         self, queries: Vectors, k: int, *, among: Sequence[int] | None = None
     ) -> list[tuple[Ids, Vectors]]:

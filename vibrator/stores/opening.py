@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from vibrator.errors import BadInput, UnknownName
+from vibrator.stores.faiss import faiss_index
+from vibrator.stores.matrix import Index, Matrix
 from vibrator.stores.ports import DEFAULT_TENANT
 
 ENTRY_POINTS = "vibrator.stores"  # where other packages register an opener by their scheme
@@ -50,7 +52,12 @@ def open_sqlite(url: str, *, tenant: str) -> Any:
     from vibrator.stores.sqlite import SQLiteStore
 
     path, options = split_options(url.removeprefix("sqlite:"))
-    known = {"synchronous": str, "busy_seconds": float, "index": _index, "faiss_above": int}
+    known: dict[str, Callable[[str], Any]] = {
+        "synchronous": str,
+        "busy_seconds": float,
+        "index": _index,
+        "faiss_above": int,
+    }
     given = convert_options(options, known)
     above = given.pop("faiss_above", None)
     new_index = given.pop("index", None)
@@ -84,16 +91,12 @@ def convert_options(
     return converted
 
 
-def _index(name: str) -> Callable[[int | None], Any]:
+def _index(name: str) -> Callable[[int | None], Callable[[int], Index]]:
     if name == "exact":
-        from vibrator.stores.matrix import Matrix
-
         return lambda _above: Matrix
-    if name != "faiss":
-        raise BadInput(f"index must be exact or faiss, got {name!r}")
-    from vibrator.stores.faiss import faiss_index
-
-    return faiss_index
+    if name == "faiss":
+        return faiss_index
+    raise BadInput(f"index must be exact or faiss, got {name!r}")
 
 
 def _opener(scheme: str) -> Opener:

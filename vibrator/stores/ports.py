@@ -6,7 +6,7 @@ An adapter is bound to one tenant when it is opened; no verb reaches another ten
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -196,12 +196,24 @@ class Store(Protocol):
         """Keep, replace or (with None) remove a setting."""
         ...
 
+    def users(self) -> Iterator[str]:
+        """Everybody in the log."""
+        ...
+
+    def reencode(self, encode: Callable[[list[str]], Any], *, fingerprint: str) -> int:
+        """Replace everything another encoder made: items get new vectors, the rest is dropped."""
+        ...
+
     def merge(self, anonymous: str, known: str) -> int:
         """Give one user's rows to another; how many events moved."""
         ...
 
     def erase(
-        self, user_ids: Sequence[str], vector_keys: Sequence[str] = (), *, before: datetime | None
+        self,
+        user_ids: Sequence[str],
+        vector_keys: Sequence[str] = (),
+        *,
+        before: datetime | None = None,
     ) -> Erased:
         """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
         ...

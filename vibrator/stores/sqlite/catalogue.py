@@ -42,6 +42,7 @@ class SQLiteCatalogue:
         self._tenant = tenant
         self._new_index = new_index
         self._index: Index | None = None
+        self._made_by = ""
         self._seen = (0, 0)  # the change counter and the newest row that the index holds
         self._turn = threading.Lock()
 
@@ -135,8 +136,9 @@ class SQLiteCatalogue:
             require_same_encoder("catalogue", made_by, fingerprint)
             row = connection.execute(READ_COUNTER, (self._tenant, ITEMS_CHANGED)).fetchone()
             changes = 0 if row is None else row[0]
-            if self._index is None:
+            if self._index is None or self._made_by != known[0]:
                 self._index, self._seen = self._new_index(int(dimensions)), (-1, 0)
+                self._made_by = known[0]
             if changes != self._seen[0]:
                 self._seen = changes, self._catch_up(connection, self._index)
         return self._index

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from vibrator.stores.journal import LoggedDecisions
-from vibrator.stores.matrix import Matrix
+from vibrator.stores.matrix import Index, Matrix
 from vibrator.stores.ports import DEFAULT_TENANT, Erased
-from vibrator.stores.sqlite.catalogue import Index, SQLiteCatalogue
+from vibrator.stores.sqlite.catalogue import SQLiteCatalogue
 from vibrator.stores.sqlite.connection import BUSY_SECONDS, migrate
 from vibrator.stores.sqlite.database import Database, marks
 from vibrator.stores.sqlite.erasing import compact, erase_before, erase_users
 from vibrator.stores.sqlite.events import SQLiteEvents
 from vibrator.stores.sqlite.merging import merge_rows
 from vibrator.stores.sqlite.profiles import SQLiteProfiles
+from vibrator.stores.sqlite.reencoding import reencode
 from vibrator.stores.sqlite.schema import COMPONENT, PERSONAL, STEPS
 from vibrator.stores.sqlite.vectors import SQLiteVectors
 
 LOOKUP = 500
+USERS_AT_ONCE = 1_000
 
 
 class SQLiteStore:
@@ -66,6 +68,21 @@ class SQLiteStore:
                     "INSERT INTO notes (tenant, name, value) VALUES (?, ?, ?)",
                     (self.tenant, name, value),
                 )
+
+    def users(self) -> Iterator[str]:
+        """Everybody in the log."""
+        sql = (
+            "SELECT DISTINCT user_id FROM events WHERE tenant = ? AND user_id > ?"
+            " ORDER BY user_id LIMIT ?"
+        )
+        last = ""
+        while rows := self.database.rows(sql, (self.tenant, last, USERS_AT_ONCE)):
+            yield from (user for (user,) in rows)
+            last = rows[-1][0]
+
+    def reencode(self, encode: Callable[[list[str]], Any], *, fingerprint: str) -> int:
+        """Replace everything another encoder made: items get new vectors, the rest is dropped."""
+        return reencode(self.database, self.tenant, encode, fingerprint)
 
     def merge(self, anonymous: str, known: str) -> int:
         """Give one user's rows to another; how many events moved.

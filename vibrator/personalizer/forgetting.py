@@ -1,0 +1,88 @@
+"""Leaving nothing of a person behind, and saying what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from vibrator.errors import StoreError
+from vibrator.personalizer.learning import FORGOTTEN_NOTE
+from vibrator.personalizer.remembering import cache_keys
+from vibrator.stores.journal import ACTION, to_action
+from vibrator.stores.ports import Store, Which
+
+FITTED_NOTE = "fitted"
+STALE_NOTE = "fitted.stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What forgetting did: rows removed by table, that nothing is left, what is still to be done.
+
+    `stale` names what was fitted on outcomes that are gone now and wants a new fit().
+    """
+
+    users: tuple[str, ...]
+    at: datetime
+    removed: Mapping[str, int]
+    verified: bool
+    stale: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"at": self.at.isoformat(), "removed": dict(self.removed)}
+
+
+def forget(store: Store, encoder: Any, users: Sequence[str], now: datetime) -> Receipt:
+    """Remove the users' events, profiles, cached vectors, decisions and rows derived from them."""
+    which = Which(users=tuple(users), kinds=(ACTION,))
+    keys = cache_keys(encoder, map(to_action, store.events.read(which)))
+    shared = store.shared(list(set(keys.values())), without=users)
+    own = [key for key, text in keys.items() if text not in shared]
+    erased = store.erase(users, own, before=None)
+    left = next(store.events.read(Which(users=tuple(users))), None)
+    kept = store.profiles.load(users, fingerprint=encoder.fingerprint)
+    if left is not None or any(snapshot.body for snapshot in kept):
+        raise StoreError("rows came in while their user was being forgotten: forget again")
+    return Receipt(
+        users=tuple(users),
+        at=now,
+        removed=erased.rows,
+        verified=True,
+        stale=start_over(store),
+        pending=erased.pending,
+    )
+
+
+def expire(store: Store, encoder: Any, before: datetime, now: datetime) -> Receipt:
+    """Remove everybody's events from before a moment, and what was derived from them."""
+    old: dict[str, str] = {}
+    young: set[str] = set()
+    for event in store.events.read(Which(kinds=(ACTION,))):
+        if event.at < before:
+            old |= cache_keys(encoder, [to_action(event)])
+        else:
+            young.add(event.text)
+    own = [key for key, text in old.items() if text not in young]
+    erased = store.erase((), own, before=before)
+    return Receipt(
+        users=(),
+        at=now,
+        removed=erased.rows,
+        verified=all(event.at >= before for event in store.events.read(Which())),
+        stale=start_over(store),
+        pending=erased.pending,
+    )
+
+
+def start_over(store: Store) -> tuple[str, ...]:
+    """Make policies fold their log anew, and mark what was fitted as stale."""
+    store.set_note(FORGOTTEN_NOTE, uuid4().hex)
+    if store.note(FITTED_NOTE) is None:
+        return ()
+    store.set_note(STALE_NOTE, "yes")
+    return ("scorer weights and calibrators",)

@@ -1,0 +1,112 @@
+"""What applications hand in, as events and items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from vibrator.actions import UserAction
+from vibrator.checks import require_aware, require_finite, require_text
+from vibrator.errors import BadInput, UnknownName
+from vibrator.stores.journal import ACTION
+from vibrator.stores.ports import Catalogue, Event, Item
+
+OWN_TURN = "user"  # the role whose turns are the person's own
+
+
+def events_of(user: str, given: Any, now: datetime) -> list[Event]:
+    """Actions and chat messages as events of the user; what has no time or id is given one."""
+    listed = [given] if _is_one(given) else list(given)
+    batch = uuid4().hex
+    return [
+        _event(user, one, now, f"{batch}-{place}")
+        for place, one in enumerate(listed)
+        if getattr(one, "role", OWN_TURN) == OWN_TURN
+    ]
+
+
+def items_of(given: Mapping[str, str] | Iterable[Item]) -> list[Item]:
+    """Items to keep, from a mapping of id to text or from Items."""
+    if isinstance(given, Mapping):
+        return [Item(item_id=name, text=text) for name, text in given.items()]
+    items = list(given)
+    for place, item in enumerate(items):
+        if not isinstance(item, Item):
+            raise BadInput(f"items[{place}] must be an Item (or give id: text), got {item!r}")
+    return items
+
+
+def candidates_of(given: Any, catalogue: Catalogue) -> dict[str, str]:
+    """Id to text, of a mapping, of Items, or of ids in the catalogue."""
+    if isinstance(given, Mapping):
+        return {require_text("candidate", name): text for name, text in given.items()}
+    if isinstance(given, (str, bytes)):
+        raise BadInput(f"candidates must be a list, got the single {given[:40]!r}")
+    listed = list(given)
+    texts = {one.item_id: one.text for one in listed if isinstance(one, Item)}
+    ids = [one for one in listed if not isinstance(one, Item)]
+    for item_id, item in zip(ids, catalogue.read(ids) if ids else (), strict=True):
+        if item is None:
+            raise UnknownName(f"no item {item_id!r} in the catalogue: add_items comes first")
+        texts[item_id] = item.text
+    return {name: texts[name] for name in (getattr(one, "item_id", one) for one in listed)}
+
+
+def contents_of(given: Any, catalogue: Catalogue) -> dict[str, str]:
+    """Like candidates, but a text that is no id stands for itself, and may stand alone."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    listed: Sequence[Any] = [given] if isinstance(given, (str, Item)) else list(given)
+    names = [require_text("item", one) for one in listed if not isinstance(one, Item)]
+    known = dict(zip(names, catalogue.read(names) if names else (), strict=True))
+    texts = {}
+    for one in listed:
+        item = one if isinstance(one, Item) else known[one]
+        texts[one if item is None else item.item_id] = one if item is None else item.text
+    return texts
+
+
+def milliseconds(dwell: timedelta | float | None) -> float | None:
+    """A dwell, given as a timedelta or in milliseconds."""
+    if dwell is None:
+        return None
+    if isinstance(dwell, timedelta):
+        return dwell.total_seconds() * 1_000.0
+    return require_finite("dwell", dwell)
+
+
+def _is_one(given: Any) -> bool:
+    return isinstance(given, (UserAction, str)) or hasattr(given, "content")
+
+
+def _event(user: str, given: Any, now: datetime, fresh_id: str) -> Event:
+    read: Callable[[Any], dict[str, Any]] = (
+        _action_body if isinstance(given, UserAction) else _turn_body
+    )
+    body = read(given)
+    if given.user_id is not None and given.user_id != user:
+        raise BadInput(f"an action of {given.user_id!r} was observed for {user!r}")
+    at = now if given.timestamp is None else require_aware("timestamp", given.timestamp)
+    event_id = getattr(given, "action_id", None) or fresh_id
+    return Event(event_id=event_id, user_id=user, at=at, kind=ACTION, text=given.content, body=body)
+
+
+def _action_body(action: UserAction) -> dict[str, Any]:
+    if "age_hours" in action.metadata:
+        raise BadInput(
+            "an action sampled from chat carries its decay in its weight and is for one-shot "
+            "scoring: observe the ChatMessage itself"
+        )
+    body: dict[str, Any] = {"type": action.action_type, "weight": action.weight}
+    if action.metadata:
+        body["metadata"] = dict(action.metadata)
+    return body
+
+
+def _turn_body(message: Any) -> dict[str, Any]:
+    if not hasattr(message, "content") or not hasattr(message, "role"):
+        raise BadInput(f"only UserAction and ChatMessage can be observed, got {message!r}")
+    body = {"type": "chat", "weight": message.weight, "metadata": dict(message.metadata)}
+    return body if message.metadata else {"type": "chat", "weight": message.weight}

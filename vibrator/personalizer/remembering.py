@@ -1,0 +1,39 @@
+"""An encoder that keeps its vectors in the store, and the keys under which it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from vibrator.actions import UserAction, action_type
+from vibrator.encoder import InstructionalEncoder, Role
+from vibrator.encoders.cached import CachedModel, VectorCache, VectorKind
+
+
+def remembering(encoder: Any, cache: VectorCache) -> Any:
+    """The same encoder reading through the store's cache; one of another make is used as it is."""
+    if not isinstance(encoder, InstructionalEncoder):
+        return encoder
+    twin = InstructionalEncoder(
+        encoder.config,
+        encoder.action_instruction,
+        encoder.item_instruction,
+        encoder.slider_instruction,
+    )
+    # Set where the late property would put it: alignment and options stay the encoder's own.
+    vars(twin)["model"] = CachedModel(encoder.model, cache, encoder.config.precision)
+    return twin
+
+
+def cache_keys(encoder: Any, actions: Iterable[UserAction]) -> dict[str, str]:
+    """Key to text, of every vector that these actions have left in the cache."""
+    if not isinstance(encoder, InstructionalEncoder):
+        return {}
+    model = encoder.model
+    kind = VectorKind(model.name, model.revision, model.dimensions, encoder.config.precision)
+    found = {}
+    for action in actions:
+        role = Role(encoder.action_instruction, action_type(action.action_type).wording)
+        key = kind.key(role.instruction, role.sentence(action.content))
+        found[key] = action.content
+    return found
