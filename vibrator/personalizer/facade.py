@@ -50,6 +50,7 @@ PURPOSE = "personalization"
 class Personalizer:
     """What people did goes in; scores, rankings and decisions come out; outcomes teach it.
 
+    >>> from vibrator.actions import UserAction
     >>> with Personalizer.open("sqlite://", sliders={"trails": "long mountain trails"},
     ...                        encoder="embedded") as app:
     ...     app.observe("chioma", UserAction("write", "ran the ridge path at dawn"))
