@@ -1,0 +1,120 @@
+"""What a replay says: means with intervals, paired p-values, ranks over all policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from vibrator.errors import BadInput
+from vibrator.intent.replay import TRUST_WEIGHT
+from vibrator.stats.bootstrap import paired_p, percentile_interval, resampled_means
+from vibrator.stats.ranks import friedman, nemenyi, rank_biserial
+
+MEASURES = {"conv": "conversion", "trust": "trust", "vol": "volume"}
+BASELINE = "Triggers"
+
+
+def policies_in(per_user: pd.DataFrame) -> list[str]:
+    """The policies of a per-user frame, in its order."""
+    names = [column.removeprefix("conv_") for column in per_user if column.startswith("conv_")]
+    if not names or per_user.empty:
+        raise BadInput("per_user must have rows and a conv_<policy> column, got none")
+    return names
+
+
+def bootstrap_summary(
+    per_user: pd.DataFrame,
+    n_bootstrap: int = 500,
+    *,
+    seed: int = 42,
+    trust_weight: float = TRUST_WEIGHT,
+    paper: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Means with 95 % intervals by policy, and every policy against Triggers, over users.
+
+    Net is conversion less `trust_weight` times trust. A p is never below 1/(n_bootstrap + 1),
+    except with `paper`.
+    """
+    names = policies_in(per_user)
+    values = {
+        (name, words): per_user[f"{short}_{name}"].to_numpy(dtype=np.float64)
+        for name in names
+        for short, words in MEASURES.items()
+    }
+    for name in names:
+        values[name, "net"] = values[name, "conversion"] - trust_weight * values[name, "trust"]
+    drawn = resampled_means(
+        np.column_stack(list(values.values())),
+        resamples=n_bootstrap,
+        rng=np.random.default_rng(seed),
+    )
+    means = dict(zip(values, drawn.T, strict=True))
+    others = [name for name in names if name != BASELINE] if BASELINE in names else []
+    comparisons = [
+        _comparison(name, measure, values, means, paper=paper)
+        for name in others
+        for measure in ("conversion", "trust", "net")
+    ]
+    return pd.DataFrame([_summary(name, means) for name in names]), pd.DataFrame(comparisons)
+
+
+def friedman_nemenyi(per_user: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """The Friedman test of every measure, and Nemenyi's p-values by pair of policies."""
+    names = policies_in(per_user)
+    tables = {short: per_user[[f"{short}_{name}" for name in names]] for short in MEASURES}
+    labels = {short: f"{words}_proxy" for short, words in MEASURES.items()}
+    return ranked(tables, labels, names)
+
+
+def ranked(
+    tables: Mapping[str, pd.DataFrame], labels: Mapping[str, str], names: list[str]
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Friedman and Nemenyi for tables with a row a subject and a column a policy."""
+    omnibus, posthocs = [], {}
+    for short, table in tables.items():
+        test = friedman(table)
+        omnibus.append(
+            {
+                "metric": labels[short],
+                "n": test.n,
+                "k": test.k,
+                "friedman_chi2": test.chi2,
+                "df": test.df,
+                "p_value": test.p_value,
+                "kendall_W": test.kendall_w,
+            }
+        )
+        posthocs[short] = pd.DataFrame(nemenyi(table), index=names, columns=names)
+    return pd.DataFrame(omnibus), posthocs
+
+
+def _summary(name: str, means: Mapping[tuple[str, str], np.ndarray]) -> dict[str, object]:
+    row: dict[str, object] = {"policy": name}
+    for measure in (*MEASURES.values(), "net"):
+        interval = percentile_interval(means[name, measure])
+        row |= {
+            f"{measure}_mean": interval.mean,
+            f"{measure}_ci95_low": interval.low,
+            f"{measure}_ci95_high": interval.high,
+        }
+    return row
+
+
+def _comparison(
+    name: str,
+    measure: str,
+    values: Mapping[tuple[str, str], np.ndarray],
+    means: Mapping[tuple[str, str], np.ndarray],
+    *,
+    paper: bool,
+) -> dict[str, object]:
+    ours, base = means[name, measure], means[BASELINE, measure]
+    return {
+        "comparison": f"{name} vs {BASELINE}",
+        "metric": measure,
+        "diff_mean": float((ours - base).mean()),
+        "p_value_bootstrap": paired_p(ours, base, floored=not paper),
+        "rank_biserial": rank_biserial(values[name, measure], values[BASELINE, measure]),
+    }
