@@ -1,0 +1,88 @@
+"""Every store keeps to the contracts."""
+
+import pytest
+
+from vibrator.errors import BadInput, UnknownName
+from vibrator.stores import open_store
+from vibrator.testing import (
+    CatalogueContract,
+    DecisionLogContract,
+    EventLogContract,
+    ProfileStoreContract,
+    StoreContract,
+    VectorCacheContract,
+)
+
+PORTS = {
+    EventLogContract: "events",
+    ProfileStoreContract: "profiles",
+    VectorCacheContract: "vectors",
+    CatalogueContract: "catalogue",
+    DecisionLogContract: "decisions",
+}
+
+
+@pytest.fixture
+def opened(url):
+    """Opens the store of a tenant; all are closed in the end."""
+    stores = []
+
+    def open_one(tenant):
+        stores.append(open_store(url, tenant=tenant))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+class OverSQLite:
+    @pytest.fixture
+    def url(self, tmp_path):
+        return f"sqlite:///{tmp_path}/app.db"
+
+
+class OfStore:
+    """Finds the port that the contract is about."""
+
+    @pytest.fixture
+    def adapter(self, opened):
+        port = next((name for kind, name in PORTS.items() if isinstance(self, kind)), None)
+        return opened if port is None else lambda tenant: getattr(opened(tenant), port)
+
+
+class TestSQLiteEvents(OverSQLite, OfStore, EventLogContract): ...
+
+
+class TestSQLiteProfiles(OverSQLite, OfStore, ProfileStoreContract): ...
+
+
+class TestSQLiteVectors(OverSQLite, OfStore, VectorCacheContract): ...
+
+
+class TestSQLiteCatalogue(OverSQLite, OfStore, CatalogueContract): ...
+
+
+class TestSQLiteDecisions(OverSQLite, OfStore, DecisionLogContract): ...
+
+
+class TestSQLiteStore(OverSQLite, OfStore, StoreContract): ...
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("app.db", BadInput),
+        ("mongo://host", UnknownName),
+        ("sqlite://app.db", BadInput),
+        ("sqlite:///a.db?colour=red", BadInput),
+        ("sqlite:///a.db?busy_seconds=soon", BadInput),
+        ("sqlite:///a.db?index=annoy", BadInput),
+        ("sqlite:///a.db?synchronous=off", BadInput),
+    ],
+)
+def test_a_url_that_means_nothing_is_refused(url, error, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error):
+        open_store(url)
+    assert list(tmp_path.iterdir()) == []
