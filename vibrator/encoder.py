@@ -15,6 +15,7 @@ import numpy as np
 from vibrator.actions import UserAction, action_type
 from vibrator.checks import require_text
 from vibrator.encoders.background import background_digest, background_mean
+from vibrator.encoders.cached import ReadThrough, VectorCache, VectorKind
 from vibrator.encoders.ports import DEFAULT_MODEL, EncoderConfig, EncoderModel, require_texts
 from vibrator.encoders.registry import kind_of, open_model
 from vibrator.errors import BadInput
@@ -46,9 +47,10 @@ class Role(NamedTuple):
 class InstructionalEncoder:
     """Turns actions, items and sliders into unit vectors that may be compared with each other.
 
-    Called bare it is Instructor; "embedded" is the model that ships inside, and a folder, a hub id
-    or an OpenAI-compatible URL choose others. The model itself is loaded at the first text that is
-    in no cache. Safe to share between threads.
+    Called bare it is Instructor; "embedded" is the model that ships inside, a folder, a hub id or
+    an OpenAI-compatible URL choose others, and a loaded INSTRUCTOR or SentenceTransformer is taken
+    as it is. The model is loaded at the first text that is in no cache; a `cache` keeps vectors
+    between runs and processes. Safe to share between threads.
 
     >>> encoder = InstructionalEncoder("embedded")
     >>> encoder.encode_items(["a guide to gRPC", "plum cake"]).shape
@@ -61,6 +63,8 @@ class InstructionalEncoder:
         action_instruction: str = ACTION_INSTRUCTION,
         item_instruction: str = ITEM_INSTRUCTION,
         slider_instruction: str = SLIDER_INSTRUCTION,
+        *,
+        cache: VectorCache | None = None,
     ) -> None:
         self._given = None if config is None or isinstance(config, (str, EncoderConfig)) else config
         named = config if isinstance(config, str) else DEFAULT_MODEL
@@ -68,6 +72,7 @@ class InstructionalEncoder:
         self.action_instruction = action_instruction
         self.item_instruction = item_instruction
         self.slider_instruction = slider_instruction
+        self.cache = cache
         self._memory: OrderedDict[tuple[Role, str], Matrix] = OrderedDict()
         self._means: dict[Role, Matrix] = {}
         self._lock = threading.Lock()
@@ -77,7 +82,11 @@ class InstructionalEncoder:
     @cached_property
     def model(self) -> EncoderModel:
         """The model behind, opened at first use."""
-        return open_model(self.config) if self._given is None else self._given
+        if self._given is None:
+            return open_model(self.config)
+        from vibrator.encoders.sentence import model_from_object
+
+        return model_from_object(self._given, self.config)
 
     @property
     def dimensions(self) -> int:
@@ -145,13 +154,38 @@ class InstructionalEncoder:
         with _progress(len(keys), wanted=self.config.show_progress) as advance:
             for role, texts in by_role.items():
                 for block in blocks(len(texts), CHUNK):
-                    rows = self._aligned(role, texts[block])
+                    rows = self._kept(role, texts[block])
                     fresh.update(
                         ((role, t), row) for t, row in zip(texts[block], rows, strict=True)
                     )
                     advance(len(rows))
         self._remember(fresh)
         return fresh
+
+    def _kept(self, role: Role, texts: Sequence[str]) -> Matrix:
+        reader = self._reader
+        if reader is None:
+            return self._aligned(role, texts)
+        kind = self._kind(role)
+        return reader.vectors(
+            [kind.key(role.instruction, role.sentence(text)) for text in texts],
+            lambda positions: self._aligned(role, [texts[p] for p in positions]),
+        )
+
+    @cached_property
+    def _reader(self) -> ReadThrough | None:
+        return None if self.cache is None else ReadThrough(self.cache, dimensions=self.dimensions)
+
+    def _kind(self, role: Role) -> VectorKind:
+        config, model = self.config, self.model
+        centring = (
+            config.center and (background_digest(), role.wording),
+            config.normalize_layer,
+            config.normalize_l2,
+        )
+        return VectorKind(
+            model.name, model.revision, model.dimensions, config.precision, repr(centring)
+        )
 
     def _aligned(self, role: Role, texts: Sequence[str]) -> Matrix:
         rows = self.model.vectors(role.instruction, [role.sentence(text) for text in texts])

@@ -57,10 +57,25 @@ class EncoderModel(Protocol):
     Opening one is cheap; weights are loaded when the first vectors are asked for.
     """
 
-    name: str
-    revision: str
-    dimensions: int
-    takes_instructions: bool
+    @property
+    def name(self) -> str:
+        """What it was asked for by."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """Identity of its content: part of every fingerprint and cache key."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Length of every vector."""
+        ...
+
+    @property
+    def takes_instructions(self) -> bool:
+        """Whether the instruction changes the vector."""
+        ...
 
     def vectors(self, instruction: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """One row a text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def _late(module: str, function: str) -> Factory:
 
 MODELS: dict[str, Factory] = {
     EMBEDDED: _late("embedded", "open_embedded"),
-    "instructor": _late("sentence", "open_instructor"),
+    "instructor": _late("instructor", "open_instructor"),
     "sentence": _late("sentence", "open_sentence"),
     "onnx": _late("onnx", "open_onnx"),
     "remote": _late("remote", "open_remote"),
@@ -37,7 +38,8 @@ def register_encoder(kind: str, factory: Factory) -> None:
 
 def open_model(config: EncoderConfig) -> EncoderModel:
     """The model behind a configuration; nothing is loaded until vectors are asked for."""
-    return MODELS[kind_of(config)](config)
+    kind = kind_of(config)
+    return MODELS[kind](replace(config, model_name=config.model_name.removeprefix(f"{kind}:")))
 
 
 def kind_of(config: EncoderConfig) -> str:

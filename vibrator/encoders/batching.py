@@ -1,0 +1,96 @@
+"""Batches for a model that is slow alone and fast in company."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibrator.vectors import blocks
+
+Item = TypeVar("Item")
+Vectors = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Job(Generic[Item]):
+    items: list[Item]
+    lengths: list[int]
+    rows: Vectors | None = None
+    error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.rows is not None or self.error is not None
+
+
+@dataclass(frozen=True)
+class Batcher(Generic[Item]):
+    """Runs `forward` on batches of similar length, shared among all threads that ask.
+
+    One queue and no waiting for company: whichever caller finds the model free takes everything
+    that has gathered meanwhile along. `forward` is called by one thread at a time.
+
+    >>> batcher = Batcher(lambda words: np.array([[len(word)] for word in words]), batch_size=2)
+    >>> batcher.rows(["three", "a", "four"], lengths=[5, 1, 4]).ravel().tolist()
+    [5, 1, 4]
+    """
+
+    forward: Callable[[list[Item]], Vectors]
+    batch_size: int
+    _queue: deque[_Job[Item]] = field(default_factory=deque, init=False, repr=False)
+    _model: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def rows(self, items: Sequence[Item], lengths: Sequence[int]) -> Vectors:
+        """One row an item, in their order; at least one item."""
+        order = np.argsort(-np.asarray(lengths), kind="stable")
+        parts = []
+        for block in blocks(len(items), self.batch_size):
+            chosen = order[block].tolist()
+            parts.append(self._row_block([items[i] for i in chosen], [lengths[i] for i in chosen]))
+        return np.concatenate(parts)[np.argsort(order)]
+
+    def _row_block(self, items: list[Item], lengths: list[int]) -> Vectors:
+        job = _Job(items, lengths)
+        self._queue.append(job)
+        while not job.done:
+            with self._model:
+                if not job.done:
+                    self._serve(self._gathered())
+        if job.rows is None:
+            raise job.error  # type: ignore[misc]  # done without rows means it failed
+        return job.rows
+
+    def _gathered(self) -> list[_Job[Item]]:
+        # Up to two batches, so that a caller with one text never waits for a long list to end.
+        jobs, count = [self._queue.popleft()], 0
+        while self._queue and (count := count + len(jobs[-1].items)) < 2 * self.batch_size:
+            jobs.append(self._queue.popleft())
+        return jobs
+
+    def _serve(self, jobs: list[_Job[Item]]) -> None:
+        try:
+            self._run(jobs)
+        except BaseException as error:  # noqa: BLE001  # it belongs to the caller who caused it
+            if len(jobs) == 1:
+                jobs[0].error = error
+            else:
+                for job in jobs:
+                    self._serve([job])
+
+    def _run(self, jobs: list[_Job[Item]]) -> None:
+        items = [item for job in jobs for item in job.items]
+        order = np.argsort([-length for job in jobs for length in job.lengths], kind="stable")
+        parts = [
+            self.forward([items[i] for i in order[block].tolist()])
+            for block in blocks(len(items), self.batch_size)
+        ]
+        rows = np.concatenate(parts)[np.argsort(order)]
+        ends = np.cumsum([len(job.items) for job in jobs])
+        for job, part in zip(jobs, np.split(rows, ends[:-1]), strict=True):
+            job.rows = part
