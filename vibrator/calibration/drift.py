@@ -82,8 +82,8 @@ class DriftReport:
         most = self.log10_limit * 4
         heights = [min(max(row.log10_evidence, -1.0), most) for row in self.rows]
         line = Line("evidence", [row.end for row in self.rows], heights, step=True)
-        words = f"drawn from 1/10 to {_odds(most)}"
-        frame = Frame(title, words, y_label="to 1, by window", y_format=lambda y: f"{10**y:,.3g}")
+        words = f"odds after each window; what lies beyond 1/10 or {_odds(most)} is drawn there"
+        frame = Frame(title, words, y_format=_plain_odds)
         return line_chart([line], frame, [Mark(self.log10_limit, "refit above")])
 
 
@@ -199,4 +199,9 @@ def _log_sigmoid(x: Floats) -> Floats:
 
 
 def _odds(log10: float) -> str:
-    return f"{10**log10:,.3g} to 1" if log10 < 6 else f"10^{log10:.0f} to 1"
+    return f"{_plain_odds(log10)} to 1" if log10 < 6 else f"10^{log10:.0f} to 1"
+
+
+def _plain_odds(log10: float) -> str:
+    odds = 10**log10
+    return f"{odds:,.0f}" if odds >= 10 else f"{odds:.2g}"

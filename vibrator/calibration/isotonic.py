@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -30,8 +30,8 @@ class IsotonicCalibrator(Calibrator):
     """
 
     kind: ClassVar[str] = "isotonic"
-    knots: Floats | None = field(default=None, repr=False)
-    probabilities: Floats | None = field(default=None, repr=False)
+    knots: Floats | None = None
+    probabilities: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.knots is None and self.probabilities is None:
@@ -45,6 +45,10 @@ class IsotonicCalibrator(Calibrator):
         require_inside("probabilities", shares)
         object.__setattr__(self, "knots", knots)
         object.__setattr__(self, "probabilities", shares)
+
+    def __repr__(self) -> str:
+        size = "unfitted" if self.knots is None else f"{self.knots.size} knots"
+        return f"{type(self).__name__}({size})"
 
     def fit(
         self, scores: ArrayLike, labels: ArrayLike, *, weights: ArrayLike | None = None

@@ -49,4 +49,5 @@ class PlattCalibrator(Calibrator):
 
     def _probabilities(self, scores: Floats) -> Floats:
         slope, intercept = self._known()
-        return sigmoid(slope * scores + intercept)
+        with np.errstate(over="ignore"):  # log-odds beyond every float are certainty
+            return sigmoid(slope * scores + intercept)

@@ -77,8 +77,8 @@ class Cells:
 def calculate_smooth_ece(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
     """Smooth ECE from 0 (what is said is what happens) to 1; no bins, nothing to choose.
 
-    >>> round(calculate_smooth_ece([0.5] * 4, [1, 1, 1, 0]), 3)
-    0.246
+    >>> round(calculate_smooth_ece([0.5] * 4, [1, 1, 1, 0]), 6)
+    0.25
     """
     return fixed_point(Cells.of(*checked_pair(probabilities, outcomes)).masses()[2])
 

@@ -46,7 +46,8 @@ class TemperatureCalibrator(Calibrator):
 
     def _probabilities(self, scores: Floats) -> Floats:
         (temperature,) = self._known()
-        return sigmoid(scores / temperature)
+        with np.errstate(over="ignore"):  # log-odds beyond every float are certainty
+            return sigmoid(scores / temperature)
 
 
 def best_temperature(rows: Labelled) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -28,10 +28,10 @@ class VennAbersCalibrator(Calibrator):
     """
 
     kind: ClassVar[str] = "venn_abers"
-    low_steps: Floats | None = field(default=None, repr=False)
-    low_values: Floats | None = field(default=None, repr=False)
-    high_steps: Floats | None = field(default=None, repr=False)
-    high_values: Floats | None = field(default=None, repr=False)
+    low_steps: Floats | None = None
+    low_values: Floats | None = None
+    high_steps: Floats | None = None
+    high_values: Floats | None = None
 
     def __post_init__(self) -> None:
         for end in ("low", "high"):
@@ -44,6 +44,10 @@ class VennAbersCalibrator(Calibrator):
             require_inside(f"{end}_values", values)
             object.__setattr__(self, f"{end}_steps", steps)
             object.__setattr__(self, f"{end}_values", values)
+
+    def __repr__(self) -> str:
+        size = "unfitted" if self.high_steps is None else f"{self.high_steps.size} steps"
+        return f"{type(self).__name__}({size})"
 
     def fit(
         self, scores: ArrayLike, labels: ArrayLike, *, weights: ArrayLike | None = None
