@@ -1,1 +1,1 @@
-"""Lifetime value: buyers, revenue, horizons in order."""
+"""Lifetime value: who buys, how much, by which day, with horizons in order by construction."""

@@ -1,0 +1,169 @@
+"""What kind of thing each input column is, remembered, and compared when prediction comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from vibrator.errors import ArtefactError, BadInput
+from vibrator.ltv.frames import row_times
+from vibrator.ltv.nested import as_arrow, nested_kind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+EPOCH_YEARS = (978_307_200, 4_102_444_800)  # 2001 to 2100 in seconds
+PEEK = 1_000  # rows that are looked at to tell the kind of a column of Python objects
+KINDS = ("number", "flag", "category", "time", "epoch_s", "epoch_ms", "map", "list", "pairs",
+         "histogram")  # fmt: skip
+PLAIN = frozenset({"number", "flag"})
+TIMES = frozenset({"time", "epoch_s", "epoch_ms"})
+
+
+def column_kind(name: str, column: pd.Series) -> str:
+    """The kind of a column, by its type and, for whole numbers, by whether all are moments.
+
+    >>> column_kind("seen_at", pd.Series([1_750_000_000, 1_750_086_400]))
+    'epoch_s'
+    """
+    dtype = column.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return "flag"
+    if pd.api.types.is_integer_dtype(dtype):
+        return _epoch_kind(column) or "number"
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "time"
+    if isinstance(dtype, pd.ArrowDtype):
+        kind = nested_kind(dtype.pyarrow_dtype)
+    else:
+        kind = _object_kind(column)
+    if kind is None:
+        raise BadInput(f"column {name!r} has the type {dtype}, which no feature is made of")
+    return kind
+
+
+def _epoch_kind(column: pd.Series) -> str | None:
+    known = column.dropna()
+    if known.empty:
+        return None
+    low, high = int(known.min()), int(known.max())
+    for kind, unit in (("epoch_s", 1), ("epoch_ms", 1000)):
+        if EPOCH_YEARS[0] * unit <= low and high <= EPOCH_YEARS[1] * unit:
+            return kind
+    return None
+
+
+def _object_kind(column: pd.Series) -> str | None:
+    cells = [
+        cell for cell in column.iloc[:PEEK] if isinstance(cell, (dict, list, tuple, np.ndarray))
+    ]
+    return nested_kind(as_arrow(pd.Series(cells, dtype=object)).type) if cells else "category"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The input columns and their kinds; the user, time and label columns are not inputs."""
+
+    kinds: Mapping[str, str]
+    time: str
+
+    def __post_init__(self) -> None:
+        if stray := sorted(set(self.kinds.values()) - set(KINDS)):
+            raise BadInput(f"unknown column kinds {stray}; known: {list(KINDS)}")
+
+    def of(self, *kinds: str) -> list[str]:
+        """The columns of some kinds, in order."""
+        return [name for name, kind in self.kinds.items() if kind in kinds]
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Refuse a frame that does not fit, naming every column that is at fault."""
+        faults = []
+        if self.time not in frame:
+            faults.append(f"{self.time}: missing (time)")
+        for name, kind in self.kinds.items():
+            if name not in frame:
+                faults.append(f"{name}: missing ({kind})")
+            elif not _fits(kind, frame[name]):
+                faults.append(f"{name}: {frame[name].dtype} is no {kind}")
+        if faults:
+            raise ArtefactError("the rows do not fit the model: " + "; ".join(faults))
+
+
+def _fits(kind: str, column: pd.Series) -> bool:
+    dtype = column.dtype
+    if kind in ("number", "flag", "epoch_s", "epoch_ms"):
+        return pd.api.types.is_numeric_dtype(dtype) or bool(column.isna().all())
+    if kind == "time":
+        return pd.api.types.is_datetime64_any_dtype(dtype) or bool(column.isna().all())
+    if kind == "category":
+        return not pd.api.types.is_numeric_dtype(dtype) or bool(column.isna().all())
+    if isinstance(dtype, pd.ArrowDtype):
+        return nested_kind(dtype.pyarrow_dtype) == kind
+    return pd.api.types.is_object_dtype(dtype) and _object_kind(column) in (kind, "category")
+
+
+def read_schema(
+    frame: pd.DataFrame, *, time: str, skip: frozenset[str], kinds: Mapping[str, str]
+) -> Schema:
+    """The schema of a frame; `kinds` overrules what the types suggest."""
+    names = [name for name in frame if name != time and name not in skip]
+    found = {name: kinds.get(name) or column_kind(name, frame[name]) for name in names}
+    return Schema(found, time)
+
+
+class View:
+    """A frame seen as columns: floats, moments, words; each is worked out once."""
+
+    def __init__(self, frame: pd.DataFrame, schema: Schema) -> None:
+        self.frame, self.schema = frame, schema
+        self.size = len(frame)
+        self._numbers: dict[str, Floats] = {}
+        self._seconds: Floats | None = None
+
+    def has(self, name: str | None) -> bool:
+        """Whether the schema knows the column as a plain number."""
+        return name is not None and self.schema.kinds.get(name) in PLAIN
+
+    def number(self, name: str) -> Floats:
+        """A plain column as floats, NaN where nothing is known."""
+        if name not in self._numbers:
+            column = self.frame[name]
+            self._numbers[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return self._numbers[name]
+
+    def put(self, name: str, values: Floats) -> None:
+        """Replace a column, after its missing values were dealt with."""
+        self._numbers[name] = values
+
+    def words(self, name: str) -> NDArray[Any]:
+        """A category column as objects; None or NaN where nothing is known."""
+        return np.asarray(self.frame[name].to_numpy(dtype=object))
+
+    @property
+    def now(self) -> Floats:
+        """The reference time of each row, in seconds."""
+        if self._seconds is None:
+            self._seconds = _seconds(row_times(self.frame, self.schema.time))
+        return self._seconds
+
+    def moment(self, name: str) -> Floats:
+        """A time column in seconds since 1970, whatever its unit was."""
+        kind = self.schema.kinds[name]
+        if kind == "time":
+            return _seconds(self.frame[name])
+        return self.number(name) / (1000.0 if kind == "epoch_ms" else 1.0)
+
+
+def _seconds(column: pd.Series) -> Floats:
+    if column.dt.tz is not None:
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    values = column.to_numpy(dtype="datetime64[us]")
+    return np.where(np.isnat(values), np.nan, values.astype(np.int64) / 1e6)

@@ -1,0 +1,198 @@
+"""The configuration of a lifetime-value run: one YAML file, checked, unknown keys refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vibrator.checks import require_positive, require_share
+from vibrator.errors import BadInput
+from vibrator.ltv.bids import BidRule
+from vibrator.ltv.heads import ChainSettings
+from vibrator.ltv.plain import from_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where rows come from and where results go."""
+
+    data: str = "data/ltv"
+    artefact: str = "artefacts/ltv"
+    predictions: str = "predictions/ltv.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Who and when, and how the label columns are called; {h} stands for the horizon."""
+
+    user: str = "user_id"
+    time: str = "datetime"
+    buyer: str = "buyer_d{h}"
+    revenue: str = "iap_revenue_d{h}"
+
+    def __post_init__(self) -> None:
+        for name in ("buyer", "revenue"):
+            if "{h}" not in getattr(self, name):
+                raise BadInput(f"columns.{name} must contain {{h}}, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Training first, then validation, then test; `gap_days` are left out before each border.
+
+    The validation rows have three roles, by user: to stop boosting, to calibrate, and, the rest,
+    to decide (thresholds, sampling, stack). No row has two.
+    """
+
+    start: str | None = None
+    end: str | None = None
+    train_frac: float = 0.5
+    val_frac: float = 0.25
+    gap_days: float = 0.0
+    stop: float = 0.0
+    calibrate: float = 0.8
+
+    def __post_init__(self) -> None:
+        for name in ("train_frac", "val_frac", "stop", "calibrate"):
+            require_share(f"windows.{name}", getattr(self, name))
+        if not 0 < self.train_frac < self.train_frac + self.val_frac < 1:
+            raise BadInput(
+                "train_frac and val_frac must be positive and leave something for the test, "
+                f"got {self.train_frac} and {self.val_frac}"
+            )
+        if not 0 < self.calibrate < 1 - self.stop:
+            raise BadInput(
+                "stop and calibrate must leave validation rows to decide on, "
+                f"got {self.stop} and {self.calibrate}"
+            )
+        if not self.gap_days >= 0:
+            raise BadInput(f"windows.gap_days must not be negative, got {self.gap_days}")
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """How much of a large source is used: whole (null) or a number of partitions a window."""
+
+    max_train_partitions: int | None = None
+    max_val_partitions: int | None = None
+    max_test_partitions: int | None = None
+    sample_frac: float = 1.0
+    fit_rows: int = 300_000
+    cache_features: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_train_partitions", "max_val_partitions", "max_test_partitions"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BadInput(f"partitions.{name} must be at least 1 or null, got {value}")
+        if not 0 < self.sample_frac <= 1:
+            raise BadInput(f"partitions.sample_frac must lie in (0, 1], got {self.sample_frac}")
+        if self.fit_rows < 1000:
+            raise BadInput(f"partitions.fit_rows must be at least 1000, got {self.fit_rows}")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """Resampling of the training rows; `auto` tries each and keeps one only if it wins."""
+
+    method: str = "none"
+    beta: float = 0.5
+    bins: int = 10
+    most_copies: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionPlan:
+    """Which of the engineered features stay; a step that is null is skipped."""
+
+    variance: float | None = 1e-12
+    correlation: float | None = 0.995
+    importance: float | None = None
+    mutual_information: float | None = None
+    shap: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """Stacking is off, or tried and kept only when it wins on later validation rows."""
+
+    enabled: bool = False
+    folds: int = 4
+    margin: float = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class ConformalPlan:
+    """The level of the intervals and the number of bins that must each keep it."""
+
+    level: float = 0.95
+    bins: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LtvConfig:
+    """Everything a run needs to know.
+
+    >>> LtvConfig().horizons
+    (1, 7, 14)
+    >>> from_plain(LtvConfig, {"horizon": [1]})
+    Traceback (most recent call last):
+    vibrator.errors.BadInput: config holds unknown keys ['horizon']; known: ['bids', ...]
+    """
+
+    paths: Paths = field(default_factory=Paths)
+    columns: Columns = field(default_factory=Columns)
+    horizons: tuple[int, ...] = (1, 7, 14)
+    windows: Windows = field(default_factory=Windows)
+    partitions: Partitions = field(default_factory=Partitions)
+    sampling: SamplingPlan = field(default_factory=SamplingPlan)
+    selection: SelectionPlan = field(default_factory=SelectionPlan)
+    chain: ChainSettings = field(default_factory=ChainSettings)
+    stack: StackPlan = field(default_factory=StackPlan)
+    conformal: ConformalPlan = field(default_factory=ConformalPlan)
+    bids: BidRule = field(default_factory=BidRule)
+    features: str | None = None
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        rising = list(self.horizons) == sorted(set(self.horizons))
+        if not self.horizons or not rising or self.horizons[0] < 1:
+            raise BadInput(f"horizons must be rising days from 1, got {list(self.horizons)}")
+        require_positive("threads", self.threads)
+        if self.windows.stop == 0 and self.chain.large.patience > 0:
+            raise BadInput("chain.large.patience needs rows to stop on: set windows.stop above 0")
+
+    def label_columns(self) -> tuple[str, ...]:
+        """Every label column of every horizon."""
+        names = (self.columns.buyer, self.columns.revenue)
+        return tuple(name.format(h=h) for h in self.horizons for name in names)
+
+    def revenue_columns(self) -> list[str]:
+        """The revenue column of each horizon, shortest first."""
+        return [self.columns.revenue.format(h=h) for h in self.horizons]
+
+
+def load_config(path: str | Path) -> LtvConfig:
+    """The configuration of a YAML file; a feature file is looked up beside it."""
+    config = from_plain(LtvConfig, read_yaml(path))
+    if config.features is not None and not Path(config.features).is_absolute():
+        config = dataclasses.replace(config, features=str(Path(path).parent / config.features))
+    return config
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"there is no configuration at {path}") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path} is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise BadInput(f"{path} must hold a mapping, got {type(data).__name__}")
+    return data

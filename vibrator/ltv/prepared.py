@@ -1,0 +1,127 @@
+"""A frame made ready: features fitted on training rows, a matrix and labels for every side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from vibrator.errors import BadInput
+from vibrator.ltv.config import LtvConfig, read_yaml
+from vibrator.ltv.features import FeaturePlan, Features, fit_features
+from vibrator.ltv.frames import Split, row_times, temporal_split
+from vibrator.ltv.heads import Labels
+from vibrator.ltv.plain import from_plain
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Rows of one side: features, labels, and the facts that reports slice by."""
+
+    X: Matrix
+    labels: Labels
+    facts: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything a fit needs; `learn` holds the training rows and, last, the rows to stop on."""
+
+    features: Features
+    learn: Side
+    stops: int
+    calibrate: Side
+    decide: Side
+    test: Side
+    window: tuple[str, ...]
+
+
+def load_plan(config: LtvConfig) -> FeaturePlan:
+    """The feature plan that the configuration points to, or the default one."""
+    if config.features is None:
+        return FeaturePlan()
+    return from_plain(FeaturePlan, read_yaml(config.features), at="features")
+
+
+def read_labels(frame: pd.DataFrame, config: LtvConfig) -> Labels:
+    """The label columns, checked against each other."""
+    names = config.label_columns()
+    if missing := [name for name in names if name not in frame]:
+        raise BadInput(f"label columns are missing: {missing}")
+    revenue = frame[config.revenue_columns()].to_numpy(dtype=np.float64, na_value=np.nan)
+    for at, horizon in enumerate(config.horizons):
+        buyer = frame[config.columns.buyer.format(h=horizon)].to_numpy(dtype=float)
+        if clash := int(((buyer > 0) != (revenue[:, at] > 0)).sum()):
+            raise BadInput(f"at horizon {horizon} {clash} rows disagree on buyer and revenue")
+    return Labels(config.horizons, revenue)
+
+
+def read_facts(frame: pd.DataFrame, config: LtvConfig, plan: FeaturePlan) -> pd.DataFrame:
+    """The week of each row and the places it belongs to."""
+    when = row_times(frame, config.columns.time)
+    facts: dict[str, Any] = {"cohort": when.dt.tz_localize(None).dt.to_period("W").astype(str)}
+    facts |= {place: frame[place].astype(str) for place in plan.places if place in frame}
+    return pd.DataFrame(facts).reset_index(drop=True)
+
+
+def prepare(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None = None) -> Prepared:
+    """Split by time and user, learn the features on training rows, transform the rest."""
+    plan = plan or load_plan(config)
+    columns = config.columns
+    split = temporal_split(frame, config.windows, user=columns.user, time=columns.time)
+    _require_rows(split)
+    extra = [name for name in frame if _is_label(name, config)]
+    train = frame.iloc[split.train]
+    features, matrix = fit_features(train, plan, time=columns.time, user=columns.user, labels=extra)
+
+    def side(rows: NDArray[np.intp]) -> Side:
+        part = frame.iloc[rows]
+        facts = read_facts(part, config, plan)
+        return Side(features.transform(part), read_labels(part, config), facts)
+
+    learn = Side(matrix, read_labels(train, config), read_facts(train, config, plan))
+    return Prepared(
+        features,
+        learn if split.stop.size == 0 else stack_sides([learn, side(split.stop)]),
+        split.stop.size,
+        side(split.calibrate),
+        side(split.decide),
+        side(split.test),
+        _window(frame, split, config),
+    )
+
+
+def _is_label(name: str, config: LtvConfig) -> bool:
+    """A column that is a label at any horizon, also one that this run does not predict."""
+    heads = [text.format(h="") for text in (config.columns.buyer, config.columns.revenue)]
+    return any(name.startswith(head) and name.removeprefix(head).isdigit() for head in heads)
+
+
+def _require_rows(split: Split) -> None:
+    for name in ("train", "calibrate", "decide", "test"):
+        if getattr(split, name).size == 0:
+            raise BadInput(f"the {name} side is empty; borders are {list(split.borders)}")
+
+
+def _window(frame: pd.DataFrame, split: Split, config: LtvConfig) -> tuple[str, ...]:
+    when = row_times(frame, config.columns.time)
+    return (str(when.min()), *split.borders, str(when.max()))
+
+
+def stack_sides(sides: list[Side]) -> Side:
+    """Sides one below the other."""
+    labels = Labels(
+        sides[0].labels.horizons, np.concatenate([side.labels.revenue for side in sides])
+    )
+    facts = pd.concat([side.facts for side in sides], ignore_index=True)
+    return Side(np.concatenate([side.X for side in sides]), labels, facts)
