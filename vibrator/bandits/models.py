@@ -93,6 +93,13 @@ class LinearModel:
         self._sums_of = [rows.T for rows in self.sums]
         self._moment = np.empty(self.d + 1)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A copy or an unpickled model has to look into its own arrays again.
+        vars(self).update(state)
+        belief = self.belief
+        self._bind(self.sums)
+        self.belief[...] = belief
+
     def refresh(self, places: Any = slice(None)) -> None:
         """Invert from the kept sums."""
         gram = self.sums[places, : self.d] + self.ridge * np.eye(self.d)
