@@ -32,6 +32,7 @@ from vibrator.personalizer.intake import (
 from vibrator.personalizer.intending import NEWEST, IntentReader, SliderIntent
 from vibrator.personalizer.learning import Learner
 from vibrator.personalizer.portraits import Portrait, Report, Tally, portray
+from vibrator.personalizer.rebuilding import ENCODER_NOTE
 from vibrator.personalizer.remembering import remembering
 from vibrator.pipeline import Ranking, Scores
 from vibrator.profile import Profile
@@ -41,7 +42,6 @@ from vibrator.stores import Item, Store, Which, open_store
 from vibrator.stores.journal import ACTION, to_action
 from vibrator.stores.ports import DEFAULT_TENANT
 
-ENCODER_NOTE = "encoder"
 HISTORY = 200  # newest decisions that guards and policies may look at
 POOL = 10  # times k: what diversity chooses among
 PURPOSE = "personalization"
