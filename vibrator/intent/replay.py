@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vibrator.checks import require_finite, require_positive
+from vibrator.checks import require_finite
 from vibrator.errors import BadInput
 from vibrator.intent.judge import Judge, Shelf
 from vibrator.intent.log import Timeline, lay_out
 from vibrator.intent.points import Points, decision_points
 from vibrator.intent.policies import Blueprint, Thresholds, build_policy
-from vibrator.intent.state import DAY
+from vibrator.intent.state import require_half_lives
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,10 +54,7 @@ def evaluate_policies_on_event_log(  # noqa: PLR0913 - published names, the keys
         theta=theta, theta_safe=theta_safe, top_k=top_k, bandit_epsilon=bandit_epsilon
     )
     require_finite("trust_weight", trust_weight)
-    half_lives = (
-        require_positive("half_life_fast_days", half_life_fast_days) * DAY,
-        require_positive("half_life_slow_days", half_life_slow_days) * DAY,
-    )
+    half_lives = require_half_lives(half_life_fast_days, half_life_slow_days)
     timeline = lay_out(events, item_to_cat_idx, n_categories, paper=paper)
     shelf = Shelf.of(timeline, paper=paper)
     built = [build_policy(name, Blueprint(thresholds=thresholds, paper=paper)) for name in policies]

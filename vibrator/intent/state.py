@@ -34,6 +34,15 @@ def seconds(moment: Moment) -> float:
     return moment
 
 
+def require_half_lives(fast_days: float, slow_days: float) -> tuple[float, float]:
+    """Both half-lives in seconds; the fast one is not the longer of the two."""
+    fast = require_positive("half_life_fast_days", fast_days)
+    slow = require_positive("half_life_slow_days", slow_days)
+    if fast > slow:
+        raise BadInput(f"half_life_fast_days must not exceed the slow one, got {fast} > {slow}")
+    return fast * DAY, slow * DAY
+
+
 def leading(evidence: Floats) -> tuple[NDArray[np.intp], Floats]:
     """Of each row the strongest category and its share; −1 and 0 where nothing is known.
 
@@ -74,16 +83,11 @@ class IntentState:
         half_life_slow_days: float = 7.0,
         ttl_days: float | None = None,
     ) -> None:
-        fast = require_positive("half_life_fast_days", half_life_fast_days)
-        slow = require_positive("half_life_slow_days", half_life_slow_days)
-        if fast > slow:
-            raise BadInput(f"half_life_fast_days must not exceed the slow one, got {fast} > {slow}")
+        fast, slow = require_half_lives(half_life_fast_days, half_life_slow_days)
         self.names: Sequence[Any] = _names(categories)
         self._places = {name: place for place, name in enumerate(self.names)}
         self.ttl = math.inf if ttl_days is None else require_positive("ttl_days", ttl_days) * DAY
-        self._sums = _TouchedSum(
-            [fast * DAY, slow * DAY], len(self.names), by_category=ttl_days is not None
-        )
+        self._sums = _TouchedSum([fast, slow], len(self.names), by_category=ttl_days is not None)
 
     def update(self, category: Category, t: Moment, weight: float = 1.0) -> None:
         """Take one event in; late ones may come late, their weight counts from their own time."""
