@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -73,7 +72,8 @@ class InstructionalEncoder:
         self.item_instruction = item_instruction
         self.slider_instruction = slider_instruction
         self.cache = cache
-        self._memory: OrderedDict[tuple[Role, str], Matrix] = OrderedDict()
+        self._memory: dict[tuple[Role, str], Matrix] = {}
+        self._older: dict[tuple[Role, str], Matrix] = {}
         self._means: dict[Role, Matrix] = {}
         self._lock = threading.Lock()
         if self._given is None:
@@ -138,13 +138,17 @@ class InstructionalEncoder:
         return np.concatenate(rows).reshape(len(rows), -1)  # type: ignore[arg-type]
 
     def _remembered(self, keys: Sequence[tuple[Role, str]]) -> list[Matrix | None]:
-        memory = self._memory
-        with self._lock:
-            rows = [memory.get(key) for key in keys]
-            for key, row in zip(keys, rows, strict=True):
-                if row is not None:
-                    memory.move_to_end(key)
+        rows = list(map(self._memory.get, keys))
+        if not all(row is not None for row in rows):
+            self._revive(keys)
+            rows = list(map(self._memory.get, keys))
         return rows
+
+    def _revive(self, keys: Sequence[tuple[Role, str]]) -> None:
+        """Carry what is still wanted of the older generation into the present one."""
+        older = self._older
+        with self._lock:
+            self._memory.update((key, older[key]) for key in keys if key in older)
 
     def _fresh(self, keys: list[tuple[Role, str]]) -> dict[tuple[Role, str], Matrix]:
         by_role: dict[Role, list[str]] = {}
@@ -211,9 +215,9 @@ class InstructionalEncoder:
         if len(fresh) > room // 2:
             return  # a bulk encode would only push out what is in use
         with self._lock:
+            if len(self._memory) + len(fresh) > room // 2:  # two generations share the room
+                self._memory, self._older = {}, self._memory
             self._memory.update((key, row.copy()) for key, row in fresh.items())
-            while len(self._memory) > room:
-                self._memory.popitem(last=False)
 
 
 class _progress:  # noqa: N801 - reads as a statement

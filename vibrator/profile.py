@@ -277,23 +277,23 @@ def read_actions(
 ) -> Reading | None:
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
     moment = now.timestamp()
-    stamps = [action.timestamp for action in actions]
-    ages = np.array([0.0 if stamp is None else moment - stamp.timestamp() for stamp in stamps])
+    ages = np.array(
+        [0.0 if a.timestamp is None else moment - a.timestamp.timestamp() for a in actions]
+    )
     weights = np.array([action.weight for action in actions])
     happened = ages >= 0
     if not happened.any():
         return None
-    timeless = None in stamps
+    timeless = any(action.timestamp is None for action in actions)
     shift = 0.0 if timeless else float(ages[happened].min())  # a common decay cancels in the mean
     halves = np.array([[fast.total_seconds()], [slow.total_seconds()]])
-    decays = np.exp2((shift - np.maximum(ages, shift)) / halves)
-    decays *= happened
-    fast_mass, slow_mass = decays @ np.abs(weights)
-    shares = weights * (_over(decays[0], fast_mass) + _over(decays[1], slow_mass)) / 2
+    decays = np.exp2((shift - np.maximum(ages, shift)) / halves) * happened
+    mass = decays @ np.abs(weights)
+    shares = weights * ((0.5 / np.where(mass > 0, mass, 1.0)) @ decays)
     return Reading(
         vector=shares @ vectors,
         recency_hours=_freshest_hours(actions, ages) if timeless else shift / 3600.0,
-        evidence=float(slow_mass * 2.0 ** (-shift / slow.total_seconds())),
+        evidence=float(mass[1] * 2.0 ** (-shift / slow.total_seconds())),
         actions=tuple(actions),
         shares=shares,
         vectors=vectors,

@@ -110,10 +110,9 @@ class ScoreBatch:
             _float32(w["item_to_slider"] * to_item),
             _float32(np.full(len(recency), w["user_item_alignment"])),
         )
-        prior = scorer._prior_logits + model.shift
         logits = Factors(
-            _float32(model.user * trust[:, None] * to_slider + prior),
-            _float32(model.item * to_item),
+            _float32(np.broadcast_to(scorer._prior_logits + model.shift, to_slider.shape)),
+            _float32(model.item_evidence(to_item)),
             _float32(model.alignment * trust),
         )
         return raw, logits

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 RECENCY_HALF_LIFE_HOURS = 12.0
+ENDS = np.array([[0.0], [-1.0], [1.0]])  # of an answer: the middle, the low and the high one
 
 Person = Profile | Sequence[UserAction]
 
@@ -155,9 +156,10 @@ class SliderScorer:
     def logits(self, features: Floats, evidence: float) -> Floats:
         """Zero-shot logits of rows (user_to_slider, item_to_slider, alignment, recency)."""
         model = self.zero_shot
-        trust = model.trust(evidence)
-        slopes = np.array([trust * model.user, model.item, trust * model.alignment, 0.0])
-        return np.asarray(self._prior_logits + model.shift + features @ slopes)
+        by_person = model.alignment * model.trust(evidence) * features[:, 2]
+        return np.asarray(
+            self._prior_logits + model.shift + model.item_evidence(features[:, 1]) + by_person
+        )
 
     def recency(self, reading: Reading | None) -> float:
         """1 for an action just now, ½ after twelve hours, 0 for nobody."""
@@ -174,43 +176,38 @@ class SliderScorer:
         shares = softmax(raw, temperature=self.relative_softmax_temperature)
         because = Because(reading, item, self._named_vectors, weights)
         columns = (*rows.tolist(), shares.tolist(), features.tolist(), parts)
-        return Scores(
-            (
-                name,
-                SliderOutput(
-                    name=name,
-                    raw_score=score,
-                    probability=probability,
-                    low=low,
-                    high=high,
-                    relative_probability=share,
-                    features=_named(feature),
-                    weights=weights,
-                    contributions=_named(part),
-                    evidence=evidence,
-                    because=because,
-                ),
+        scores = Scores()
+        for name, score, probability, low, high, share, feature, part in zip(
+            self.sliders, raw, *columns, strict=True
+        ):
+            scores[name] = SliderOutput(
+                name=name,
+                raw_score=score,
+                probability=probability,
+                low=low,
+                high=high,
+                relative_probability=share,
+                features=_named(feature),
+                weights=weights,
+                contributions=_named(part),
+                evidence=evidence,
+                because=because,
             )
-            for name, score, probability, low, high, share, feature, part in zip(
-                self.sliders, raw, *columns, strict=True
-            )
-        )
+        return scores
 
     def _features(self, reading: Reading | None, item: Floats) -> tuple[Floats, float]:
         sliders = self.slider_vectors
-        features = np.zeros((len(sliders), len(FEATURES)))
-        features[:, 1] = sliders @ item
-        if reading is None:
-            return features, 0.0
-        features[:, 0] = sliders @ reading.vector
-        features[:, 2] = item @ reading.vector
+        user = np.zeros_like(item) if reading is None else reading.vector
+        features = np.empty((len(sliders), len(FEATURES)))
+        features[:, :2] = sliders @ np.array([user, item]).T
+        features[:, 2] = item @ user
         features[:, 3] = self.recency(reading)
-        return features, reading.evidence
+        return features, 0.0 if reading is None else reading.evidence
 
     def _probabilities(self, raw: Floats, features: Floats, evidence: float) -> Floats:
         """Rows: probability, low, high."""
         logits, reach = self.logits(features, evidence), Z90 * self.zero_shot.spread(evidence)
-        rows = sigmoid([logits, logits - reach, logits + reach])
+        rows = sigmoid(logits + reach * ENDS)
         for column, name in enumerate(self.sliders):
             if name in self.calibrators:
                 rows[:, column] = _calibrated(self.calibrators[name], raw[column], reach)

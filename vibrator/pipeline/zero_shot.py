@@ -14,26 +14,38 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+KNEE_WIDTH = 0.03  # of the smooth turn at the knee, in units of cosine
 Z90 = 1.6448536269514722  # standard normal quantile of 0.95: the ends of a 90 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroShot:
-    """logit p = logit(prior) + shift + item·f_item + trust·(user·f_user + alignment·f_alignment).
+    """logit p = logit(prior) + shift + item_evidence(f_item) + trust · alignment · f_alignment.
 
-    trust = e/(e + half_trust) grows with the evidence e, so that an unknown person is judged by
-    content and prior alone. The spread of the interval shrinks from `spread_unknown` to
-    `spread_known` in the same way. `scripts/fit_zero_shot.py` fits the constants on MovieLens
-    100K and docs/scoring.md shows how reliable they are on another set.
+    A content's likeness to the slider speaks little below `knee`, where unrelated texts are found
+    too, and plainly above it. trust = e/(e + half_trust) grows with the evidence e, so that an
+    unknown person is judged by content and prior alone; the spread of the interval shrinks from
+    `spread_unknown` to `spread_known` in the same way. `scripts/fit_zero_shot.py` fitted the
+    constants on MovieLens 100K; docs/scoring.md shows how reliable they are on another set.
     """
 
-    shift: float = 0.0
+    shift: float = -0.67
     item: float = 3.0
-    user: float = 1.0
-    alignment: float = 1.0
-    half_trust: float = 10.0
-    spread_known: float = 0.4
+    item_above_knee: float = 8.5
+    knee: float = 0.26
+    alignment: float = 1.88
+    half_trust: float = 1.0
+    spread_known: float = 0.5
     spread_unknown: float = 1.2
+
+    def item_evidence(self, likeness: Any) -> Any:
+        """What a content's likeness to the slider adds to the logit.
+
+        >>> ZeroShot().item_evidence(np.array([0.0])).round(2)
+        array([0.])
+        """
+        above = KNEE_WIDTH * np.logaddexp(0.0, (likeness - self.knee) / KNEE_WIDTH)
+        return self.item * likeness + self.item_above_knee * above
 
     def trust(self, evidence: Any) -> Any:
         """How much of the person counts, from 0 (unknown) towards 1."""

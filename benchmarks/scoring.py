@@ -1,0 +1,123 @@
+"""How fast scores come: one, a thousand times ten thousand, and the best of a million."""
+
+import resource
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from report import close, ratio, seconds  # sets one thread before numpy is read
+
+from vibrator.actions import UserAction
+from vibrator.encoder import InstructionalEncoder
+from vibrator.pipeline import SliderScorer
+from vibrator.profile import Profile
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+TOPICS = (
+    "storage engines",
+    "weeknight pasta",
+    "ridge paths",
+    "night trains",
+    "brass bands",
+    "tax rules",
+    "watercolours",
+    "chess endings",
+)
+PEOPLE, ITEMS, CATALOGUE, DIMENSIONS = 1_000, 10_000, 1_000_000, 256
+
+
+def actions(count, seed):
+    rng = np.random.default_rng(seed)
+    return [
+        UserAction(
+            str(rng.choice(["write", "click", "read"])),
+            f"{rng.choice(TOPICS)} part {int(rng.integers(40))}",
+            timestamp=NOW - timedelta(hours=float(rng.uniform(0, 500))),
+        )
+        for _ in range(count)
+    ]
+
+
+def lean(batch, scorer):
+    """The leanest numpy program for the same two formulas, block by block, written by itself."""
+    weights, model = scorer.feature_weights.base, scorer.zero_shot
+    readings = batch._readings
+    people = np.array([r.vector for r in readings], dtype=np.float32)
+    recency = np.array([scorer.recency(r) for r in readings], dtype=np.float32)
+    trust = np.array([model.trust(r.evidence) for r in readings], dtype=np.float32)
+    items, sliders = batch._vectors, scorer.slider_vectors.astype(np.float32)
+    to_item = (items @ sliders.T).T.copy()
+    by_item = np.asarray(model.item_evidence(to_item), dtype=np.float32)
+    base = np.float32(scorer._prior_logits[0] + model.shift)
+    w = {name: np.float32(value) for name, value in weights.items()}
+    alignment_slope = np.float32(model.alignment)
+
+    def run():
+        total = 0.0
+        for start in range(0, len(people), 12):
+            u = people[start : start + 12]
+            fit = (u @ items.T)[:, None, :]
+            to_slider = (u @ sliders.T)[:, :, None]
+            raw = (
+                w["user_to_slider"] * to_slider
+                + w["recency"] * recency[start : start + 12, None, None]
+            )
+            raw = raw + w["item_to_slider"] * to_item + w["user_item_alignment"] * fit
+            logit = base + by_item + alignment_slope * trust[start : start + 12, None, None] * fit
+            probability = 1.0 / (1.0 + np.exp(-logit))
+            total += float(raw[0, 0, 0]) + float(probability[0, 0, 0])
+        return total
+
+    return run
+
+
+def walk(batch):
+    def run():
+        return sum(float(raw[0, 0, 0]) + float(p[0, 0, 0]) for _, raw, p in batch.blocks())
+
+    return run
+
+
+def main():
+    encoder = InstructionalEncoder("embedded")
+    sliders = {f"slider {i}": topic for i, topic in enumerate(TOPICS)}
+    scorer = SliderScorer(encoder, sliders, clock=lambda: NOW)
+    fifty = actions(50, seed=1)
+    profile = Profile.from_actions(fifty, encoder)
+    once = seconds(lambda: [scorer.score(fifty, "a long read", now=NOW) for _ in range(100)]) / 100
+    kept = (
+        seconds(lambda: [scorer.score(profile, "a long read", now=NOW) for _ in range(100)]) / 100
+    )
+
+    people = [actions(20, seed=i) for i in range(PEOPLE)]
+    texts = [f"{TOPICS[i % 8]} number {i}" for i in range(ITEMS)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    batch = scorer.score_batch(people, texts)
+    rate = ratio(walk(batch), lean(batch, scorer), runs=5)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+    rng = np.random.default_rng(0)
+    catalogue = rng.normal(size=(CATALOGUE, DIMENSIONS)).astype(np.float32)
+    catalogue /= np.linalg.norm(catalogue, axis=1, keepdims=True)
+    query = rng.normal(size=DIMENSIONS).astype(np.float32)
+    rank = 1 / ratio(
+        lambda: scorer.rank(profile, catalogue, 10, now=NOW), lambda: catalogue @ query
+    )
+
+    close(
+        {
+            "score_list_us": once * 1e6,
+            "score_profile_us": kept * 1e6,
+            "batch_rate_over_lean_numpy": rate,
+            "batch_peak_growth_mb": grown,
+            "rank_over_matrix_vector": rank,
+        },
+        {
+            "score_us": [once * 1e6, "<=", 150.0],
+            "batch_rate": [rate, ">=", 0.6],
+            "rank": [rank, "<=", 1.5],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
