@@ -69,21 +69,31 @@ def percentile_interval(means: ArrayLike, *, level: float = 0.95) -> Interval:
     return Interval(float(drawn.mean()), float(low), float(high))
 
 
-def paired_p(first: ArrayLike, second: ArrayLike, *, floored: bool = True) -> float:
-    """Two-sided p of equal means from paired resamples: 2·min(P(d ≤ 0), P(d ≥ 0)), at most 1.
+def paired_gaps(first: ArrayLike, second: ArrayLike) -> Floats:
+    """Differences of paired resamples; what is only rounding becomes 0.
 
-    B resamples cannot show a p below 1/(B + 1), so that is the floor unless the caller lifts it.
-
-    >>> paired_p([1.0, 2.0, 3.0], [0.0, 0.0, 0.0])
-    0.25
+    >>> paired_gaps([0.1 + 0.2, 1.0], [0.3, 0.5])
+    array([0. , 0.5])
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1 or not len(a):
         raise BadInput(f"resamples must be two equally long rows, got {a.shape} and {b.shape}")
     gaps = a - b
     gaps[np.abs(gaps) <= NOISE * max(np.abs(a).max(), np.abs(b).max())] = 0.0
-    p_value = min(2 * min((gaps <= 0).mean(), (gaps >= 0).mean()), 1.0)
-    return float(max(p_value, 1 / (len(gaps) + 1)) if floored else p_value)
+    return gaps
+
+
+def two_sided_p(gaps: ArrayLike, *, floored: bool = True) -> float:
+    """2·min(P(d ≤ 0), P(d ≥ 0)) over resampled differences, at most 1.
+
+    B resamples cannot show a p below 1/(B + 1), so that is the floor unless the caller lifts it.
+
+    >>> two_sided_p([1.0, 2.0, 3.0])
+    0.25
+    """
+    drawn = np.asarray(gaps, dtype=np.float64)
+    p_value = min(2 * min((drawn <= 0).mean(), (drawn >= 0).mean()), 1.0)
+    return float(max(p_value, 1 / (len(drawn) + 1)) if floored else p_value)
 
 
 def _draw(n: int, rng: np.random.Generator) -> Floats:
