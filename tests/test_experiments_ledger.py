@@ -18,13 +18,14 @@ from vibrator.experiments.interchange import export_jsonl, import_json, import_j
 from vibrator.experiments.ledger import Ledger, Record
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SEEN = (("question", 52.1, True), ("claim", 47, False), ("dry", 1e-9, None))
 PUBLISHED = [
     {
         "domain": "short_video", "experiment_id": "abc123", "variable": "hook_type",
         "variant": variant, "metric_values": {"avg_view_pct": pct, "likes": 3, "note": "größer"},
         "winner": winner, "timestamp": "2026-03-01T12:00:00",
     }
-    for variant, pct, winner in (("question", 52.1, True), ("claim", 47, False), ("dry", 1e-9, None))
+    for variant, pct, winner in SEEN
 ]  # fmt: skip
 
 

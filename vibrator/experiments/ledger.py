@@ -22,7 +22,7 @@ COMPONENT = "experiments"
 STEPS = (
     """
     CREATE TABLE experiment_ledger (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER PRIMARY KEY,
         tenant TEXT NOT NULL,
         domain TEXT NOT NULL,
         experiment_id TEXT NOT NULL,

@@ -33,7 +33,7 @@ class SampleRatio(Row):
         return "warning" if self.pvalue < WARNING else "fine"
 
 
-def sample_ratio(counts: Sequence[int], weights: Sequence[float] | None = None) -> SampleRatio:
+def sample_ratio(counts: Sequence[float], weights: Sequence[float] | None = None) -> SampleRatio:
     """Compare how many units every arm got with the weights of the plan; none means equal ones.
 
     >>> sample_ratio([5021, 4712]).severity, sample_ratio([5021, 4980]).severity
@@ -50,7 +50,7 @@ def sample_ratio(counts: Sequence[int], weights: Sequence[float] | None = None) 
 
 
 def log_bayes_factor(
-    counts: Sequence[int],
+    counts: Sequence[float],
     weights: Sequence[float] | None = None,
     *,
     strength: float = PRIOR_STRENGTH,
@@ -66,7 +66,7 @@ def log_bayes_factor(
 
 
 def _checked(
-    counts: Sequence[int], weights: Sequence[float] | None
+    counts: Sequence[float], weights: Sequence[float] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     seen = np.asarray(counts, dtype=float)
     shares = np.ones(len(seen)) if weights is None else np.asarray(weights, dtype=float)

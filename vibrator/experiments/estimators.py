@@ -1,0 +1,197 @@
+"""From the rows of two arms to one effect: an estimator for every kind of metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibrator.errors import BadInput, UnknownName
+from vibrator.experiments.design import Experiment, Metric
+from vibrator.stats.adjusted import cuped, lin
+from vibrator.stats.aggregates import Aggregates, Sample
+from vibrator.stats.intervals import quantile_sample
+from vibrator.stats.tests import Effect, paired, proportions, ratio, superiority, welch, z_test
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table say the variant, the pair and the cluster of a row."""
+
+    variant: str = "variant"
+    pair: str | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """One metric in one arm: its columns where all of them were measured, and how many were not."""
+
+    values: dict[str, Floats]
+    groups: NDArray[Any] | None = None  # the pair or cluster of every row
+    missing: int = 0
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+
+Arms = tuple[Readings, Readings]  # control, treatment
+Estimator = Callable[[Metric, Arms, float], Effect]
+
+
+def readings(
+    frame: Any, experiment: Experiment, metric: Metric, columns: Columns
+) -> dict[str, Readings]:
+    """The rows of every arm; a row with a part of the metric missing is left out and counted."""
+    group = columns.pair if experiment.mode == "paired" else columns.cluster
+    needed = [columns.variant, *metric.columns, *([group] if group else [])]
+    absent = [name for name in needed if name not in frame]
+    if absent:
+        raise UnknownName(f"no column {absent[0]!r}; there are {list(frame.columns)}")
+    arrays = {name: _numbers(name, frame[name]) for name in metric.columns}
+    whole = ~np.any([np.isnan(array) for array in arrays.values()], axis=0)
+    groups = frame[group].to_numpy() if group else None
+    return {
+        label: _arm(arrays, groups, rows, whole)
+        for label, rows in arms(frame, experiment, columns).items()
+    }
+
+
+def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDArray[np.bool_]]:
+    """Which rows belong to which variant; a row of no variant is refused."""
+    import pandas as pd
+
+    if columns.variant not in frame:
+        raise UnknownName(f"no column {columns.variant!r}; there are {list(frame.columns)}")
+    codes = pd.Index(list(experiment.labels), dtype=object).get_indexer_for(frame[columns.variant])
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        stray = frame[columns.variant].iloc[row]
+        raise BadInput(f"row {row} is of the variant {stray!r}; known: {list(experiment.labels)}")
+    return {label: codes == code for code, label in enumerate(experiment.labels)}
+
+
+def estimate(experiment: Experiment, metric: Metric, pair: Arms, *, level: float) -> Effect:
+    """The effect between two arms on one metric: by the design first, then by the metric's kind."""
+    if experiment.mode == "paired":
+        return _paired(metric, pair, level)
+    if pair[0].groups is not None:
+        return _clustered(metric, pair, level)
+    return ESTIMATORS[metric.kind](metric, pair, level)
+
+
+def _mean(metric: Metric, pair: Arms, level: float) -> Effect:
+    name, covariate = metric.name, metric.covariate
+    if covariate is None:
+        control, treatment = (Sample.of(arm.values[name]) for arm in pair)
+        return welch(control, treatment, level=level)
+    if metric.adjustment == "lin":
+        before, after = ((arm.values[name], arm.values[covariate]) for arm in pair)
+        return lin(before, after, level=level)
+    a, b = (Aggregates.of(arm.values) for arm in pair)
+    return cuped(a, b, metric=name, covariate=covariate, level=level).effect
+
+
+def _share(metric: Metric, pair: Arms, level: float) -> Effect:
+    for arm in pair:
+        values = arm.values[metric.name]
+        if not ((values == 0) | (values == 1)).all():
+            raise BadInput(f"the share {metric.name!r} must be 0 or 1 in every row")
+    control, treatment = ((float(arm.values[metric.name].sum()), len(arm)) for arm in pair)
+    return proportions(control, treatment, level=level)
+
+
+def _ratio(metric: Metric, pair: Arms, level: float) -> Effect:
+    control, treatment = (Aggregates.of(arm.values) for arm in pair)
+    below = str(metric.denominator)
+    return ratio(control, treatment, numerator=metric.name, denominator=below, level=level)
+
+
+def _quantile(metric: Metric, pair: Arms, level: float) -> Effect:
+    control, treatment = (quantile_sample(arm.values[metric.name], metric.quantile) for arm in pair)
+    return z_test(control, treatment, level=level)
+
+
+def _rank(metric: Metric, pair: Arms, level: float) -> Effect:
+    control, treatment = (arm.values[metric.name] for arm in pair)
+    return superiority(control, treatment, level=level)
+
+
+ESTIMATORS: dict[str, Estimator] = {
+    "mean": _mean,
+    "share": _share,
+    "ratio": _ratio,
+    "quantile": _quantile,
+    "rank": _rank,
+}
+
+
+def _paired(metric: Metric, pair: Arms, level: float) -> Effect:
+    """Per-pair differences of the pairs that have both halves; never the arms as independent."""
+    if metric.kind not in ("mean", "share") or metric.covariate is not None:
+        raise BadInput(f"pairs take plain means and shares, got {metric.kind} {metric.name!r}")
+    groups = [_groups(arm) for arm in pair]
+    for names in groups:
+        if len(np.unique(names)) < len(names):
+            raise BadInput(f"a pair has one row a variant for {metric.name!r}, got several")
+    _, left, right = np.intersect1d(*groups, return_indices=True)
+    control, treatment = (arm.values[metric.name] for arm in pair)
+    return paired(control[left], treatment[right], level=level)
+
+
+def _clustered(metric: Metric, pair: Arms, level: float) -> Effect:
+    """Sums a cluster, then a ratio of means over clusters: its rows are not independent."""
+    if metric.kind not in ("mean", "share", "ratio") or metric.covariate is not None:
+        raise BadInput(f"clusters take means, shares and ratios, got {metric.kind} {metric.name!r}")
+    if np.intersect1d(*(_groups(arm) for arm in pair)).size:
+        raise BadInput("a cluster belongs to one variant only, got one in two")
+    control, treatment = (_cluster_sums(metric, arm) for arm in pair)
+    return ratio(control, treatment, numerator="top", denominator="bottom", level=level)
+
+
+def _groups(arm: Readings) -> Any:
+    if arm.groups is None:
+        raise BadInput("a paired experiment needs the column that names the pair")
+    return arm.groups
+
+
+def _cluster_sums(metric: Metric, arm: Readings) -> Aggregates:
+    _, places = np.unique(_groups(arm), return_inverse=True)
+    bottom = None if metric.denominator is None else arm.values[metric.denominator]
+    return Aggregates.of(
+        {
+            "top": np.bincount(places, arm.values[metric.name]),
+            "bottom": np.bincount(places, bottom),
+        }
+    )
+
+
+def _arm(
+    arrays: dict[str, Floats],
+    groups: NDArray[Any] | None,
+    rows: NDArray[np.bool_],
+    whole: NDArray[np.bool_],
+) -> Readings:
+    chosen = rows & whole
+    return Readings(
+        {name: array[chosen] for name, array in arrays.items()},
+        None if groups is None else groups[chosen],
+        int(rows.sum() - chosen.sum()),
+    )
+
+
+def _numbers(name: str, column: Any) -> Floats:
+    try:
+        array = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    except (TypeError, ValueError):
+        raise BadInput(f"the metric {name!r} must hold numbers") from None
+    if np.isinf(array).any():
+        raise BadInput(f"the metric {name!r} must be finite, got infinity")
+    return array
