@@ -43,6 +43,7 @@ __all__ = [
     "Choice",
     "CountModel",
     "DelayedRewards",
+    "EgreedyV1",
     "Estimates",
     "Evaluation",
     "Explorer",

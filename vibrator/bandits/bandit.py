@@ -81,9 +81,6 @@ class Bandit:
     ) -> Choice:
         """One arm for one context."""
         model, explorer = self.model, self.explorer
-        if model.shared:
-            many = self.choose(np.asarray(context)[None], rng, allowed=allowed)
-            return Choice(many.arm[0], float(many.propensity[0]))
         estimates = model.estimate_one(context, needs=self._needs)
         mask = None if allowed is None else self._mask(allowed, estimates.mean.shape)
         place, propensity = explorer.draw_one(estimates, mask, model.updates, rng)

@@ -51,6 +51,8 @@ class Explorer:
         """An arm for every row, with its propensity."""
         chances = self.probabilities(estimates, allowed, step)
         ladder = np.cumsum(chances, axis=1)
+        if not np.isfinite(ladder[:, -1]).all():
+            raise BadInput("contexts must be finite")
         dice = rng.random((len(chances), 1)) * ladder[:, -1:]
         chosen = (ladder <= dice).sum(axis=1)
         chosen = np.where(chosen < chances.shape[1], chosen, chances.argmax(axis=1))

@@ -157,7 +157,9 @@ class LinearModel:
             self.since = 0
 
     def estimate_one(self, x: Floats, *, needs: str = "width") -> Estimates:
-        """One context for all arms (d values), without the checks and loops of a batch."""
+        """One context, without the checks and loops of a batch."""
+        if self.shared:
+            return self._shared_estimates(x, needs)
         both = self._stacked.dot(x).reshape(-1, self.d + 1)
         mean = both[:, self.d]
         return Estimates(mean, None if needs == "mean" else np.sqrt(both[:, : self.d].dot(x)))
@@ -165,7 +167,7 @@ class LinearModel:
     def estimate(self, contexts: ArrayLike, *, needs: str = "width") -> Estimates:
         """Contexts are rows of d, or with a shared θ one such row for every arm: (n, arms, d)."""
         if self.shared:
-            return self._estimate_shared(self._rows(contexts, "contexts", ndim=3), needs)
+            return self._shared_estimates(self._rows(contexts, "contexts", ndim=3), needs)
         x = self._rows(contexts, "contexts")
         mean = x @ self.belief[:, self.d].T
         if needs == "mean":
@@ -182,12 +184,12 @@ class LinearModel:
                 )
         return np.sqrt(squares, out=squares).T
 
-    def _estimate_shared(self, x: Floats, needs: str) -> Estimates:
+    def _shared_estimates(self, x: Floats, needs: str) -> Estimates:
         inverse, theta = self.belief[0, : self.d], self.belief[0, self.d]
         mean = x @ theta
         if needs == "mean":
             return Estimates(mean)
-        width = np.sqrt(np.einsum("nki,nki->nk", x @ inverse, x))
+        width = np.sqrt(((x @ inverse) * x).sum(axis=-1))
         if needs == "width":
             return Estimates(mean, width)
         return Estimates(mean, width, x @ np.linalg.cholesky(inverse))

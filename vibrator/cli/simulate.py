@@ -1,0 +1,149 @@
+"""Rehearse policies on simulated people before any real user sees them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vibrator.cli._output import Format, note, show
+
+if TYPE_CHECKING:
+    from vibrator.simulate.judges import Judge
+    from vibrator.simulate.runner import Plan, Run
+
+PANEL = "Rehearse"
+
+
+def run(
+    policies: list[str] = typer.Argument(
+        None, help="Policies such as linucb, epsilon-greedy:epsilon=0.2, lints; default: four."
+    ),
+    compare: bool = typer.Option(
+        False, "--compare", help="Show paired differences from the first policy named."
+    ),
+    end_to_end: bool = typer.Option(
+        False, "--end-to-end", help="Rehearse the whole loop: read, score, guard, decide, learn."
+    ),
+    events: int = typer.Option(1000, min=1, help="Events a seed."),
+    seeds: int = typer.Option(5, min=1, help="Seeds, each with its own events."),
+    first_seed: int = typer.Option(0, min=0, help="The first seed."),
+    personas: Path = typer.Option(None, help="YAML of personas; default: the standard world."),
+    judge: str = typer.Option("published", help="published, smooth, llm or command."),
+    model: str = typer.Option(None, help="For --judge llm: openai:NAME or anthropic:NAME."),
+    fall_back: bool = typer.Option(False, help="Let the rules judge where the model fails."),
+    max_calls: int = typer.Option(1000, help="Budget of calls to the model."),
+    max_money: float = typer.Option(1.0, help="Budget of money, in the unit of the price."),
+    price: float = typer.Option(0.0, help="What a call costs."),
+    cache: Path = typer.Option(None, help="File that keeps the model's answers."),
+    command: str = typer.Option(None, help="For --judge command: the program and its arguments."),
+    mean_delay: float = typer.Option(0.0, help="Mean events until a reward comes."),
+    missing: float = typer.Option(0.0, help="Share of rewards that never come."),
+    workers: int = typer.Option(1, min=1, help="Processes; seeds are shared out."),
+    store: Path = typer.Option(None, help="SQLite file for the tables sim_runs and sim_events."),
+    run_id: str = typer.Option(None, help="Name of this rehearsal in the store."),
+    export: Path = typer.Option(None, help="Write the events to .jsonl or .parquet."),
+    html: Path = typer.Option(None, help="Write the report as a page."),
+    how: Format = typer.Option(Format.table, "--format", help="How rows are printed."),
+) -> None:
+    """Rehearse policies on simulated people, the same events for every policy.
+
+    Example: vibrator simulate --compare random epsilon-greedy linucb --events 2000 --seeds 10
+    """
+    if end_to_end:
+        from vibrator.simulate.end_to_end import rehearse_end_to_end
+
+        show(rehearse_end_to_end(events=events, seed=first_seed).rows(), how, title="End to end")
+        return
+    from vibrator.simulate.personas import read_personas, standard_world
+    from vibrator.simulate.results import differences, policy_rows
+    from vibrator.simulate.runner import DEFAULT_LINEUP, Plan
+    from vibrator.simulate.world import World
+
+    wanted = {"model": model, "fall_back": fall_back, "command": command, "cache": cache}
+    chosen = _judge(judge, wanted | {"budget": (max_calls, max_money, price)})
+    people = read_personas(personas) if personas else standard_world()
+    world = World(people, chosen, mean_delay=mean_delay, missing=missing)
+    plan = Plan(tuple(policies or DEFAULT_LINEUP), events, seeds, first_seed, world)
+    runs = _rehearse(plan, workers, _Kept(store, run_id, export))
+    if html:
+        from vibrator.simulate.report import report_page
+
+        html.write_text(report_page(runs), encoding="utf-8")
+        note(f"wrote {html}")
+    rows: list[Any] = differences(runs, plan.policies[0]) if compare else policy_rows(runs)
+    show([row.row() for row in rows], how, title=f"{events} events, {seeds} seeds")
+    if hasattr(chosen, "report"):
+        note(f"model: {chosen.report()}")
+
+
+class _Kept:
+    """Where the events go while they are made."""
+
+    def __init__(self, store: Path | None, run_id: str | None, export: Path | None) -> None:
+        self.store, self.run_id, self.export = store, run_id, export
+
+
+def _rehearse(plan: Plan, workers: int, kept: _Kept) -> list[Run]:
+    from tempfile import TemporaryDirectory
+
+    from rich.progress import track
+
+    from vibrator.actions import utc_now
+    from vibrator.simulate.runner import stream
+    from vibrator.simulate.tables import Rehearsals
+
+    runs: list[Run] = []
+    now = utc_now()
+    run_id = kept.run_id or f"rehearsal-{now:%Y%m%d-%H%M%S}"
+    with TemporaryDirectory() as folder:
+        tables = None
+        if kept.store or kept.export:
+            tables = Rehearsals(kept.store or Path(folder) / "rehearsal.db")
+            tables.begin(run_id, plan, now)
+        done = track(
+            stream(plan, workers=workers),
+            "rehearsing",
+            plan.seeds,
+            console=_stderr(),
+            transient=True,
+        )
+        for seed_runs in done:
+            runs += seed_runs
+            if tables is not None:
+                tables.keep(run_id, seed_runs, runs)
+        if tables is not None and kept.export:
+            note(f"wrote {tables.export(run_id, kept.export)} events to {kept.export}")
+        if kept.store:
+            note(f"kept as {run_id} in {kept.store}")
+    return runs
+
+
+def _stderr() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _judge(name: str, given: dict[str, Any]) -> Judge:
+    from vibrator.errors import BadInput
+    from vibrator.simulate.judges import CommandJudge, RuleJudge
+    from vibrator.simulate.llm import Budget, LLMJudge, open_model
+
+    if name == "llm":
+        if not given["model"]:
+            raise BadInput("--judge llm needs --model, as in openai:NAME or anthropic:NAME")
+        model = open_model(given["model"], fall_back=given["fall_back"])
+        return LLMJudge(
+            model,
+            budget=Budget(*given["budget"]),
+            cache=given["cache"],
+            fall_back=given["fall_back"],
+        )
+    if name == "command":
+        if not given["command"]:
+            raise BadInput("--judge command needs --command")
+        return CommandJudge(tuple(shlex.split(given["command"])))
+    return RuleJudge(name)

@@ -1,0 +1,98 @@
+"""A rehearsal on one page: the reward curve, the actions, the personas, the differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vibrator.charts import Bar, Frame, Line, bar_chart, line_chart, page, table
+from vibrator.simulate.results import (
+    Difference,
+    action_shares,
+    differences,
+    persona_rows,
+    policy_rows,
+    reward_curves,
+)
+from vibrator.simulate.runner import ORACLE, Run, by_policy
+
+
+def report_data(runs: Sequence[Run], *, baseline: str | None = None) -> dict[str, Any]:
+    """Everything on the page as plain values."""
+    against = baseline or runs[0].policy
+    return {
+        "seeds": len({run.seed for run in runs}),
+        "events": len(runs[0].rewards),
+        "baseline": against,
+        "policies": [row.row() for row in policy_rows(runs)],
+        "differences": [row.row() for row in differences(runs, against)],
+        "actions": [{"policy": name} | action_shares(r) for name, r in by_policy(runs).items()],
+        "personas": persona_rows(runs),
+    }
+
+
+def reward_chart(runs: Sequence[Run]) -> str:
+    """The mean reward so far, event by event, as SVG with bands over seeds."""
+    lines = [
+        Line(curve.policy, curve.events, curve.mean, curve.low, curve.high)
+        for curve in reward_curves(runs)
+    ]
+    seeds = len({run.seed for run in runs})
+    frame = Frame(
+        "Reward so far",
+        subtitle=f"mean over {seeds} seeds with 95% bands, the same events for every policy",
+        x_label="events",
+        y_label="mean reward",
+    )
+    return line_chart(lines, frame)
+
+
+def difference_chart(found: Sequence[Difference]) -> str:
+    """Differences from the baseline with their paired intervals, as SVG."""
+    bars = [Bar(row.policy, row.difference, row.low, row.high, note=_needed(row)) for row in found]
+    frame = Frame(f"Reward less that of {found[0].baseline}", subtitle="paired 95% intervals")
+    return bar_chart(bars, frame)
+
+
+def fragment(runs: Sequence[Run], *, baseline: str | None = None) -> str:
+    """The report as HTML without a page around it, for a console."""
+    return "".join(_sections(runs, baseline))
+
+
+def report_page(runs: Sequence[Run], *, baseline: str | None = None) -> str:
+    """The report as one self-contained HTML page."""
+    return page("Rehearsal", _sections(runs, baseline), lead=_lead(runs))
+
+
+def _sections(runs: Sequence[Run], baseline: str | None) -> list[str]:
+    data = report_data(runs, baseline=baseline)
+    found = [row for row in differences(runs, data["baseline"]) if row.policy != ORACLE]
+    parts = [reward_chart(runs)]
+    if found:
+        parts.append(difference_chart(found))
+    for name, caption in (
+        ("policies", "Policies, best first"),
+        ("actions", "What people did"),
+        ("personas", "Person by person"),
+    ):
+        parts.append(table(_dashed(data[name]), caption))
+    return parts
+
+
+def _lead(runs: Sequence[Run]) -> str:
+    seeds, events = len({run.seed for run in runs}), len(runs[0].rewards)
+    people = len(set(runs[0].personas))
+    return (
+        f"{events:,} events with {people} simulated people on each of {seeds} seeds. A simulator "
+        "is only as good as its likeness: check it against your log before you trust it."
+    )
+
+
+def _needed(row: Difference) -> str:
+    if row.events is None or row.verdict == "not told apart":
+        return row.verdict
+    return f"{row.verdict}; an A/B test would need {row.events:,.0f} events an arm to see it"
+
+
+def _dashed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: "–" if v is None else v for k, v in row.items()} for row in rows]
