@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibrator.errors import BadInput
+from vibrator.stores.halves import half_rows
 from vibrator.stores.journal import dump
 from vibrator.stores.matrix import Index, Matrix
 from vibrator.stores.ports import Found, Item, matches
+from vibrator.stores.refusals import require_same_encoder
 from vibrator.stores.sqlite.database import Database, marks
 from vibrator.stores.sqlite.profiles import READ_EPOCH as READ_COUNTER
-from vibrator.stores.sqlite.profiles import require_same_encoder
 from vibrator.stores.sqlite.schema import BUMP, ITEMS_CHANGED
-from vibrator.stores.sqlite.vectors import half_rows
 
 Vectors = NDArray[np.float32]
 LOOKUP = 500

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from vibrator.errors import StoreBusy
+from vibrator.stores.halves import key_bytes
 from vibrator.stores.journal import micros
 from vibrator.stores.ports import Erased
 from vibrator.stores.sqlite.connection import MEMORY, personal_tables
 from vibrator.stores.sqlite.database import Database
 from vibrator.stores.sqlite.schema import BUMP, EPOCH
-from vibrator.stores.sqlite.vectors import key_bytes
 
 BUSY = "the file is in use by another process: run `vibrator store compact` when it is not"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from vibrator.errors import ArtefactError, VersionConflict
+from vibrator.errors import VersionConflict
 from vibrator.stores.ports import Snapshot
+from vibrator.stores.refusals import require_same_encoder
 from vibrator.stores.sqlite.database import Database, marks
 from vibrator.stores.sqlite.schema import EPOCH
 
@@ -67,12 +68,3 @@ class SQLiteProfiles:
     def _epoch(self, connection: sqlite3.Connection) -> int:
         row = connection.execute(READ_EPOCH, (self._tenant, EPOCH)).fetchone()
         return 0 if row is None else int(row[0])
-
-
-def require_same_encoder(whose: str, made_by: str, fingerprint: str) -> None:
-    """Vectors of different encoders are never mixed."""
-    if made_by != fingerprint:
-        raise ArtefactError(
-            f"the vectors of {whose!r} were made by encoder {made_by}, this is {fingerprint}: "
-            "run `vibrator rebuild --encoder` to make them anew"
-        )

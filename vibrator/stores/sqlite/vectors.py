@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vibrator.errors import BadInput
+from vibrator.stores.halves import half_rows, key_bytes, whole_row
 from vibrator.stores.sqlite.database import Database, marks
 
 Vectors = NDArray[np.float32]
@@ -34,7 +34,7 @@ class SQLiteVectors:
                     (self._tenant, *few),
                 )
             )
-        return [_decoded(found.get(key)) for key in wanted]
+        return [whole_row(found.get(key)) for key in wanted]
 
     def put_many(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Keep one row per key; a key kept already is replaced."""
@@ -42,23 +42,3 @@ class SQLiteVectors:
         rows = zip(key_bytes(keys), half, strict=True)
         with self._database.writing() as connection:
             connection.executemany(PUT, [(self._tenant, key, row.tobytes()) for key, row in rows])
-
-
-def key_bytes(keys: Sequence[str]) -> list[bytes]:
-    """The digests behind the hex keys."""
-    try:
-        return [bytes.fromhex(key) for key in keys]
-    except (TypeError, ValueError):
-        raise BadInput(f"keys must be digests in hex, got {list(keys)[:3]!r}") from None
-
-
-def half_rows(keys: Sequence[str], vectors: Vectors) -> NDArray[np.float16]:
-    """The vectors as they are kept, one row a key."""
-    half = np.ascontiguousarray(vectors, "<f2")
-    if half.ndim != 2 or len(half) != len(keys):
-        raise BadInput(f"{len(keys)} keys need as many rows, got the shape {half.shape}")
-    return half
-
-
-def _decoded(blob: bytes | None) -> Vectors | None:
-    return None if blob is None else np.frombuffer(blob, "<f2").astype(np.float32)

@@ -1,0 +1,168 @@
+"""Rounds of kill -9: a writer acknowledges what is safe, dies, and is held to its word.
+
+The long form: python -m tests.crash.rounds [--rounds 1000] [--engine sqlite|postgres]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vibrator.actions import UserAction
+from vibrator.encoder import InstructionalEncoder
+from vibrator.personalizer import Personalizer
+from vibrator.stores import Which
+
+SLIDERS = {"depth": "detailed technical documentation", "trails": "long mountain trails"}
+ITEMS = {"grpc": "a guide to gRPC", "ridge": "a ridge traverse"}
+USERS = ("ada", "bruno", "chioma")
+LIFE_SECONDS = 0.08  # the longest a writer lives after its first word
+
+
+@dataclass
+class Tally:
+    """What the rounds added up to."""
+
+    rounds: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    doubled: int = 0
+    torn_batches: int = 0
+    unlike_rebuild: int = 0
+
+
+def opened(url, encoder):
+    return Personalizer.open(url, sliders=SLIDERS, encoder=encoder)
+
+
+def write_until_killed(url, encoder, number, pipe):
+    """Events, batches, profiles, decisions and outcomes; ids go on the pipe when they are safe."""
+    app = opened(url, encoder)
+    step = 0
+    while True:
+        step += 1
+        user = USERS[step % len(USERS)]
+        size = 20 if step % 5 == 0 else 1
+        ids = [f"{number}/{step}/{n}" for n in range(size)]
+        actions = [UserAction("click", f"ridge {step % 7}", action_id=name) for name in ids]
+        app.observe(user, actions)
+        acknowledge(pipe, ids)
+        if step % 4 == 0:
+            app.profile(user)
+        if step % 6 == 0:
+            decision = app.decide(user, ITEMS)
+            acknowledge(pipe, [f"decision {decision.decision_id}"])
+            app.outcome(decision.decision_id, "done", outcome_id=f"{number}/{step}")
+            acknowledge(pipe, [f"outcome {number}/{step}"])
+
+
+def acknowledge(pipe, names):
+    os.write(pipe, ("\n".join(names) + "\n").encode())
+
+
+def one_life(url, encoder, number, rng, kill):
+    """Start a writer, let it live for a random moment, kill; what it had acknowledged."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            write_until_killed(url, encoder, number, writing)
+        finally:
+            os._exit(1)
+    os.close(writing)
+    words = os.read(reading, 1 << 16)
+    time.sleep(rng.uniform(0, LIFE_SECONDS))
+    kill(child)
+    os.waitpid(child, 0)
+    while more := os.read(reading, 1 << 20):
+        words += more
+    os.close(reading)
+    whole = words.decode().rpartition("\n")[0]  # a half-written line was not acknowledged
+    return whole.split("\n") if whole else []
+
+
+def check(app, number, acknowledged, tally):
+    """Everything acknowledged is there, once; batches are whole."""
+    kinds = {"action": [], "decision": [], "outcome": []}
+    for name in acknowledged:
+        kind, _, rest = name.rpartition(" ")
+        kinds[kind or "action"].append(rest)
+    for kind, names in kinds.items():
+        which = Which(kinds=(kind,), ids=tuple(names))
+        kept = Counter(event.event_id for event in app.store.events.read(which))
+        tally.lost += len(set(names) - kept.keys())
+        tally.doubled += sum(count - 1 for count in kept.values())
+    tally.rounds += 1
+    tally.acknowledged += len(acknowledged)
+    check_batches(app, number, tally)
+
+
+def check_batches(app, number, tally):
+    sizes = Counter()
+    for event in app.store.events.read(Which(kinds=("action",), newest=400)):
+        round_, step, _ = event.event_id.split("/")
+        if int(round_) == number:
+            sizes[int(step)] += 1
+    whole = {step: 20 if step % 5 == 0 else 1 for step in sizes}
+    first = min(sizes, default=0)  # may be cut by `newest`
+    tally.torn_batches += sum(sizes[s] != whole[s] for s in sizes if s != first)
+
+
+def compare_with_rebuild(app, tally):
+    """The profiles that writers left behind equal those folded anew."""
+    now = app.clock()
+    online = {user: app._folding.profile(user, now) for user in USERS}
+    app.rebuild()
+    for user, profile in online.items():
+        anew = app._folding.profile(user, now)
+        same = profile.counts == anew.counts and np.allclose(
+            profile.at(now).vector, anew.at(now).vector, atol=1e-6
+        )
+        tally.unlike_rebuild += not same
+
+
+def sqlite_rounds(rounds, seed=0):
+    """Kill the writing process, again and again, over one file."""
+    rng, encoder, tally = random.Random(seed), InstructionalEncoder("embedded"), Tally()
+    encoder.encode_items(["loaded before the fork"])
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/app.db"
+        for number in range(rounds):
+            words = one_life(url, encoder, number, rng, lambda pid: os.kill(pid, signal.SIGKILL))
+            app = opened(url, encoder)
+            check(app, number, words, tally)
+            app.close()
+        app = opened(url, encoder)
+        assert app.store.database.rows("PRAGMA integrity_check") == [("ok",)]
+        compare_with_rebuild(app, tally)
+        app.close()
+    return tally
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=1_000)
+    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
+    given = parser.parse_args()
+    started = time.perf_counter()
+    tally = ENGINES[given.engine](given.rounds)
+    Path("/dev/stdout").write_text(
+        json.dumps(asdict(tally) | {"seconds": round(time.perf_counter() - started, 1)}) + "\n"
+    )
+
+
+ENGINES = {"sqlite": sqlite_rounds}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The catalogue in PostgreSQL: pgvector's HNSW, filtered by SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibrator.errors import BadInput
+from vibrator.stores.halves import half_rows
+from vibrator.stores.journal import dump
+from vibrator.stores.ports import Found, Item, matches
+from vibrator.stores.postgres.pool import Pool
+from vibrator.stores.refusals import require_same_encoder
+
+ENCODER_NOTE = "items.encoder"
+READ_NOTE = "SELECT value FROM notes WHERE tenant = %s AND name = %s"
+WRITE_NOTE = "INSERT INTO notes (tenant, name, value) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+STAGE = "COPY staged_items (item_id, text, attributes, embedding) FROM STDIN"
+STAGED = """
+CREATE TEMP TABLE IF NOT EXISTS staged_items (
+    item_id text, text text, attributes jsonb, embedding public.vector
+) ON COMMIT DELETE ROWS
+"""
+PUT = """
+INSERT INTO items (tenant, item_id, text, attributes, dimensions, embedding)
+SELECT DISTINCT ON (item_id) %s, item_id, text, attributes, %s::integer, embedding FROM staged_items
+ON CONFLICT (tenant, item_id) DO UPDATE SET text = excluded.text,
+    attributes = excluded.attributes, dimensions = excluded.dimensions,
+    embedding = excluded.embedding
+"""
+
+
+class PostgresCatalogue:
+    """One row an item."""
+
+    def __init__(self, pool: Pool, tenant: str) -> None:
+        self._pool = pool
+        self._tenant = tenant
+
+    def upsert(
+        self, items: Sequence[Item], vectors: NDArray[np.float32], *, fingerprint: str
+    ) -> None:
+        """Keep the items; one known already is replaced. Another encoder's vectors are refused."""
+        rows = half_rows([item.item_id for item in items], vectors)
+        if not len(rows):
+            return
+        dimensions = rows.shape[1]
+        with self._pool.cursor() as cursor:
+            mine = f"{fingerprint}/{dimensions}"
+            cursor.execute(WRITE_NOTE, (self._tenant, ENCODER_NOTE, mine))
+            known = cursor.execute(READ_NOTE, (self._tenant, ENCODER_NOTE)).fetchone()[0]
+            require_same_encoder("catalogue", known, mine)
+            put_items(cursor, self._tenant, items, rows)
+
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        *,
+        fingerprint: str,
+        where: Mapping[str, Any] | None = None,
+    ) -> list[list[Found]]:
+        """The k nearest to each row, nearest first, among the items that fit `where`."""
+        queries = np.asarray(vectors, np.float32)
+        if queries.ndim != 2:
+            raise BadInput(f"queries must be rows, got the shape {queries.shape}")
+        with self._pool.cursor() as cursor:
+            known = cursor.execute(READ_NOTE, (self._tenant, ENCODER_NOTE)).fetchone()
+            if known is None:
+                return [[] for _ in queries]
+            made_by, _, dimensions = known[0].rpartition("/")
+            require_same_encoder("catalogue", made_by, fingerprint)
+            sql, values = search_sql(int(dimensions), where or {})
+            found = []
+            for query in queries:
+                words = as_vector(query)
+                cursor.execute(sql, (words, self._tenant, *values, words, k))
+                found.append([Found(name, score) for name, score in cursor.fetchall()])
+        return found
+
+    def read(self, item_ids: Sequence[str]) -> list[Item | None]:
+        """The items, in the order of the ids; None for an id nobody knows."""
+        sql = "SELECT item_id, text, attributes FROM items WHERE tenant = %s AND item_id = ANY(%s)"
+        rows = self._pool.rows(sql, (self._tenant, list(item_ids)))
+        found = {name: Item(item_id=name, text=text, attributes=a) for name, text, a in rows}
+        return [found.get(item_id) for item_id in item_ids]
+
+    def delete(self, item_ids: Sequence[str]) -> int:
+        """Remove the items; how many were there."""
+        with self._pool.cursor() as cursor:
+            sql = "DELETE FROM items WHERE tenant = %s AND item_id = ANY(%s)"
+            return int(cursor.execute(sql, (self._tenant, list(item_ids))).rowcount)
+
+
+def put_items(cursor: Any, tenant: str, items: Sequence[Item], rows: NDArray[np.floating]) -> None:
+    """Copy items in, replacing those that are known, under an index for their width."""
+    dimensions = rows.shape[1]
+    cursor.execute(
+        f"CREATE INDEX IF NOT EXISTS items_hnsw_{dimensions} ON items USING hnsw"
+        f" ((embedding::vector({dimensions})) vector_ip_ops) WHERE dimensions = {dimensions}"
+    )
+    cursor.execute(STAGED)
+    with cursor.copy(STAGE) as copy:
+        for item, row in zip(items, rows, strict=True):
+            copy.write_row((item.item_id, item.text, dump(dict(item.attributes)), as_vector(row)))
+    cursor.execute(PUT, (tenant, dimensions))
+
+
+def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """The query behind `search`, as it may be written by hand, and the filter's values."""
+    conditions, values = ["tenant = %s", f"dimensions = {dimensions}"], []
+    for name, operator, value in matches(where):
+        if operator == "in":
+            conditions.append("attributes -> %s = ANY(%s::jsonb[])")
+            values += [name, [dump(one) for one in value]]
+        else:
+            conditions.append(
+                "jsonb_typeof(attributes -> %s) = jsonb_typeof(%s::jsonb)"
+                f" AND attributes -> %s {operator} %s::jsonb"
+            )
+            values += [name, dump(value), name, dump(value)]
+    near = f"embedding::vector({dimensions}) <#> %s::vector({dimensions})"
+    return (
+        f"SELECT item_id, -({near}) FROM items"  # noqa: S608 - numbers and fixed names
+        f" WHERE {' AND '.join(conditions)} ORDER BY {near} LIMIT %s",
+        values,
+    )
+
+
+def as_vector(row: NDArray[np.floating]) -> str:
+    """A row as pgvector reads it.
+
+    >>> as_vector(np.array([0.5, 1.0]))
+    '[0.5,1.0]'
+    """
+    return "[" + ",".join(map(repr, row.astype(np.float64).tolist())) + "]"

@@ -1,0 +1,127 @@
+"""All five ports in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from vibrator.stores.halves import half_rows, key_bytes
+from vibrator.stores.journal import LoggedDecisions
+from vibrator.stores.ports import DEFAULT_TENANT, Erased, Item
+from vibrator.stores.postgres.catalogue import ENCODER_NOTE, PostgresCatalogue, put_items
+from vibrator.stores.postgres.erasing import erase_before, erase_users
+from vibrator.stores.postgres.events import PostgresEvents
+from vibrator.stores.postgres.merging import merge_rows
+from vibrator.stores.postgres.pool import Pool
+from vibrator.stores.postgres.profiles import PostgresProfiles
+from vibrator.stores.postgres.schema import BUMP, EPOCH, migrate
+from vibrator.stores.postgres.vectors import PostgresVectors
+
+USERS_AT_ONCE = 1_000
+ENCODED_AT_ONCE = 1_000
+
+
+def open_postgres(url: str, *, tenant: str) -> PostgresStore:
+    """`postgresql://user@host/database`; the password comes from the environment or pgpass."""
+    return PostgresStore(url, tenant=tenant)
+
+
+class PostgresStore:
+    """Events, profiles, vectors, items and decisions of one tenant in the schema `vibrator`."""
+
+    def __init__(self, url: str, *, tenant: str = DEFAULT_TENANT) -> None:
+        self.tenant = tenant
+        self._pool = Pool(url)
+        with self._pool.speaking(), self._pool.bare() as connection:
+            migrate(connection)
+        self._pool.open()
+        self.events = PostgresEvents(self._pool, tenant)
+        self.profiles = PostgresProfiles(self._pool, tenant)
+        self.vectors = PostgresVectors(self._pool, tenant)
+        self.catalogue = PostgresCatalogue(self._pool, tenant)
+        self.decisions = LoggedDecisions(self.events)
+
+    def note(self, name: str) -> str | None:
+        """A small setting of this tenant; None if never set."""
+        sql = "SELECT value FROM notes WHERE tenant = %s AND name = %s"
+        return next((value for (value,) in self._pool.rows(sql, (self.tenant, name))), None)
+
+    def set_note(self, name: str, value: str | None) -> None:
+        """Keep, replace or (with None) remove a setting."""
+        with self._pool.cursor() as cursor:
+            if value is None:
+                sql = "DELETE FROM notes WHERE tenant = %s AND name = %s"
+                cursor.execute(sql, (self.tenant, name))
+            else:
+                cursor.execute(
+                    "INSERT INTO notes (tenant, name, value) VALUES (%s, %s, %s)"
+                    " ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value",
+                    (self.tenant, name, value),
+                )
+
+    def users(self) -> Iterator[str]:
+        """Everybody in the log."""
+        sql = (
+            "SELECT DISTINCT user_id FROM events WHERE tenant = %s AND user_id > %s"
+            " ORDER BY user_id LIMIT %s"
+        )
+        last = ""
+        while rows := self._pool.rows(sql, (self.tenant, last, USERS_AT_ONCE)):
+            yield from (user for (user,) in rows)
+            last = rows[-1][0]
+
+    def reencode(self, encode: Callable[[list[str]], Any], *, fingerprint: str) -> int:
+        """Replace everything another encoder made: items get new vectors, the rest is dropped."""
+        sql = "SELECT item_id, text, attributes FROM items WHERE tenant = %s"
+        rows = self._pool.rows(sql, (self.tenant,))
+        items = [Item(item_id=name, text=text, attributes=a) for name, text, a in rows]
+        parts = [
+            np.asarray(encode([item.text for item in items[start : start + ENCODED_AT_ONCE]]))
+            for start in range(0, len(items), ENCODED_AT_ONCE)
+        ]
+        with self._pool.cursor() as cursor:
+            for table in ("profiles", "vectors"):
+                cursor.execute(f"DELETE FROM {table} WHERE tenant = %s", (self.tenant,))  # noqa: S608 - fixed names
+            note = (self.tenant, ENCODER_NOTE)
+            cursor.execute("DELETE FROM notes WHERE tenant = %s AND name = %s", note)
+            if parts:
+                vectors = half_rows([item.item_id for item in items], np.concatenate(parts))
+                put_items(cursor, self.tenant, items, vectors)
+                mine = f"{fingerprint}/{vectors.shape[1]}"
+                cursor.execute("INSERT INTO notes VALUES (%s, %s, %s)", (*note, mine))
+            cursor.execute(BUMP, (self.tenant, EPOCH))
+        return len(items)
+
+    def merge(self, anonymous: str, known: str) -> int:
+        """Give one user's rows to another; how many events moved."""
+        with self._pool.cursor() as cursor:
+            return merge_rows(cursor, self.tenant, anonymous, known)
+
+    def erase(
+        self,
+        user_ids: Sequence[str],
+        vector_keys: Sequence[str] = (),
+        *,
+        before: datetime | None = None,
+    ) -> Erased:
+        """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
+        keys = key_bytes(vector_keys)
+        if before is not None:
+            return erase_before(self._pool, self.tenant, before, keys)
+        return erase_users(self._pool, self.tenant, user_ids, keys)
+
+    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
+        """Those of the texts that other users wrote too."""
+        sql = (
+            "SELECT DISTINCT text FROM events WHERE tenant = %s AND kind = 'action'"
+            " AND text = ANY(%s) AND NOT user_id = ANY(%s)"
+        )
+        rows = self._pool.rows(sql, (self.tenant, list(texts), list(without)))
+        return {text for (text,) in rows}
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
