@@ -1,0 +1,166 @@
+"""The model that ships inside: one int8 vector a token, added up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibrator.encoders.ports import EMBEDDED, EncoderConfig
+from vibrator.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
+    Floats = NDArray[np.float32]
+    Ids = NDArray[np.intp]
+
+FOLDER = Path(__file__).parent / "embedded_model"
+DTYPES = {"I8": np.int8, "F32": np.float32}  # safetensors names
+MAX_TOKENS = 512  # of one text; the tokens after them are not read
+BLOCK_TEXTS = 2048  # pooled at once, so that memory does not grow with the batch
+REMEMBERED_WORDS = 100_000
+LONGEST_REMEMBERED = 32  # characters: longer "words" are keys, links and noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedModel:
+    """A table of token vectors and the tokenizer that reads it; safe to share between threads.
+
+    A text's vector is the weighted sum of the vectors of its tokens in the order of the text, made
+    unit length. Each text is added up on its own, so neighbours and threads leave no trace in it.
+
+    >>> model = EmbeddedModel.load()
+    >>> rain, wet, tax = model.vectors("", ["it rains", "rainy weather", "file your taxes"])
+    >>> bool(rain @ wet > rain @ tax)
+    True
+    """
+
+    name: str
+    revision: str
+    table: NDArray[np.int8] = field(repr=False)
+    weights: Floats = field(repr=False)
+    unknown: int = field(repr=False)
+    _tokenizer: Tokenizer = field(repr=False)
+    _remembered: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> EmbeddedModel:
+        """Read a model folder; a file that is not the one that config.json names is refused."""
+        from tokenizers import Tokenizer
+
+        folder = FOLDER if folder is None else folder
+        config = json.loads(_read(folder / "config.json"))
+        if config.get("vibrator") != EMBEDDED:
+            raise ArtefactError(f"{folder}: config.json is of no {EMBEDDED} model")
+        files = {name: _checked(folder / name, sha) for name, sha in config["sha256"].items()}
+        tensors = _tensors(files["model.safetensors"])
+        tokenizer = Tokenizer.from_buffer(files["tokenizer.json"])
+        return cls(
+            name=config["name"],
+            revision=hashlib.sha256("".join(config["sha256"].values()).encode()).hexdigest()[:12],
+            table=tensors["table"],
+            weights=tensors["weights"],
+            unknown=int(tokenizer.token_to_id("[UNK]") or 0),
+            _tokenizer=tokenizer,
+        )
+
+    @property
+    def takes_instructions(self) -> bool:
+        """No: words are added up, and an instruction's would be the same for every text."""
+        return False
+
+    @property
+    def dimensions(self) -> int:
+        """How long a vector is."""
+        return int(self.table.shape[1])
+
+    def vectors(self, instruction: str, texts: Sequence[str]) -> Floats:
+        """Unit vectors of texts, in order; the instruction is not read."""
+        del instruction
+        out = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(texts), BLOCK_TEXTS):
+            block = texts[start : start + BLOCK_TEXTS]
+            out[start : start + len(block)] = self._pooled(self._token_ids(block))
+        return out
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, by way of its words: most words have been seen before."""
+        split = [text.split() for text in texts]
+        ids_of = self._ids_of(set(chain.from_iterable(split)))
+        rows = [list(chain.from_iterable(map(ids_of.__getitem__, words))) for words in split]
+        return [row[:MAX_TOKENS] or [self.unknown] for row in rows]
+
+    def _ids_of(self, words: set[str]) -> dict[str, tuple[int, ...]]:
+        """Token ids by word. Nothing is ever forgotten, so that threads can share the memory."""
+        known = self._remembered
+        fresh = sorted(words - known.keys())
+        if not fresh:
+            return known
+        encodings = self._tokenizer.encode_batch_fast(fresh, add_special_tokens=False)
+        found = {word: tuple(encoding.ids) for word, encoding in zip(fresh, encodings, strict=True)}
+        if len(known) < REMEMBERED_WORDS:
+            known.update({w: ids for w, ids in found.items() if len(w) <= LONGEST_REMEMBERED})
+        return found | {word: known[word] for word in words - found.keys()}
+
+    def _pooled(self, rows: list[list[int]]) -> Floats:
+        """Add up first tokens, then second ones: longest texts first, so that each is a slice."""
+        lengths = np.array([len(row) for row in rows])
+        order = np.argsort(-lengths, kind="stable")
+        starts = (np.cumsum(lengths) - lengths)[order]
+        ids = np.fromiter(chain.from_iterable(rows), dtype=np.intp, count=int(lengths.sum()))
+        sums = np.zeros((len(rows), self.dimensions), dtype=np.float32)
+        for position in range(int(lengths.max())):
+            alive = int(np.count_nonzero(lengths > position))
+            token = ids[starts[:alive] + position]
+            sums[:alive] += self.table[token] * self.weights[token, None]
+        out = np.empty_like(sums)
+        out[order] = sums / np.sqrt(np.square(sums).sum(axis=1, keepdims=True))
+        return out
+
+
+def open_embedded(config: EncoderConfig) -> EmbeddedModel:
+    """The model that ships inside, loaded once, or one of its kind from the folder named."""
+    return _loaded(FOLDER if config.model_name == EMBEDDED else Path(config.model_name))
+
+
+@cache
+def _loaded(folder: Path) -> EmbeddedModel:
+    return EmbeddedModel.load(folder)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _checked(path: Path, expected: str) -> bytes:
+    content = _read(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise ArtefactError(f"{path}: sha256 must be {expected}, got {found}")
+    return content
+
+
+def _tensors(content: bytes) -> dict[str, NDArray[Any]]:
+    """Views of the tensors of a safetensors file: header length, JSON header, bytes."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    return {
+        name: np.frombuffer(
+            memoryview(content)[end:][slice(*about["data_offsets"])], DTYPES[about["dtype"]]
+        ).reshape(about["shape"])
+        for name, about in header.items()
+        if name != "__metadata__"
+    }
