@@ -143,10 +143,9 @@ class BinnedTable:
         return Trees(booster.model_to_string(num_iteration=booster.best_iteration or -1))
 
     def _part(self, rows: Any, task: Task) -> Any:
-        part = self._data.subset(np.sort(rows).tolist(), params=self._base)
-        part.construct()
         at = np.sort(rows)
+        whole = at.size == self.size
+        part = self._data if whole else self._data.subset(at, params=self._base).construct()
         part.set_label(task.label[at])
-        if task.weight is not None:
-            part.set_weight(task.weight[at])
+        part.set_weight(None if task.weight is None else task.weight[at])
         return part

@@ -27,7 +27,7 @@ TIMES = frozenset({"time", "epoch_s", "epoch_ms"})
 
 
 def column_kind(name: str, column: pd.Series) -> str:
-    """The kind of a column, by its type and, for whole numbers, by whether all are moments.
+    """The kind of a column, by its type and, for numbers, by whether all of them are moments.
 
     >>> column_kind("seen_at", pd.Series([1_750_000_000, 1_750_086_400]))
     'epoch_s'
@@ -35,10 +35,8 @@ def column_kind(name: str, column: pd.Series) -> str:
     dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return "flag"
-    if pd.api.types.is_integer_dtype(dtype):
-        return _epoch_kind(column) or "number"
     if pd.api.types.is_numeric_dtype(dtype):
-        return "number"
+        return _epoch_kind(column) or "number"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "time"
     if isinstance(dtype, pd.ArrowDtype):
@@ -54,7 +52,7 @@ def _epoch_kind(column: pd.Series) -> str | None:
     known = column.dropna()
     if known.empty:
         return None
-    low, high = int(known.min()), int(known.max())
+    low, high = float(known.min()), float(known.max())
     for kind, unit in (("epoch_s", 1), ("epoch_ms", 1000)):
         if EPOCH_YEARS[0] * unit <= low and high <= EPOCH_YEARS[1] * unit:
             return kind

@@ -50,7 +50,7 @@ def from_arrow(table: Any) -> pd.DataFrame:
     def keep_nested(kind: Any) -> Any:
         return pd.ArrowDtype(kind) if types.is_nested(kind) else None
 
-    return table.to_pandas(types_mapper=keep_nested)
+    return table.to_pandas(types_mapper=keep_nested, ignore_metadata=True)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -103,14 +103,16 @@ def read_partition(part: Partition, *, time: str = "datetime") -> pd.DataFrame:
     return frame
 
 
-def write_partitions(frame: pd.DataFrame, folder: str | Path, *, time: str = "datetime") -> None:
-    """Rows by day into `datetime=YYYY-MM-DD-00-00/part.parquet` folders."""
+def write_partitions(
+    frame: pd.DataFrame, folder: str | Path, *, time: str = "datetime", name: str = "part"
+) -> None:
+    """Rows by day into `datetime=YYYY-MM-DD-00-00/<name>.parquet` files."""
     arrow = need("pyarrow", extra="ltv")
     write = need("pyarrow.parquet", extra="ltv").write_table
     for day, rows in frame.groupby(frame[time].dt.floor("D")):
         home = Path(folder) / f"datetime={day.strftime(HIVE_TIME)}"
         home.mkdir(parents=True, exist_ok=True)
-        write(arrow.Table.from_pandas(rows, preserve_index=False), home / "part.parquet")
+        write(arrow.Table.from_pandas(rows, preserve_index=False), home / f"{name}.parquet")
 
 
 def row_times(frame: pd.DataFrame, time: str) -> pd.Series:

@@ -80,9 +80,10 @@ def prepare(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None 
     columns = config.columns
     split = temporal_split(frame, config.windows, user=columns.user, time=columns.time)
     _require_rows(split)
-    extra = [name for name in frame if _is_label(name, config)]
     train = frame.iloc[split.train]
-    features, matrix = fit_features(train, plan, time=columns.time, user=columns.user, labels=extra)
+    features, matrix = fit_features(
+        train, plan, time=columns.time, user=columns.user, labels=label_names(frame, config)
+    )
 
     def side(rows: NDArray[np.intp]) -> Side:
         part = frame.iloc[rows]
@@ -101,10 +102,14 @@ def prepare(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None 
     )
 
 
-def _is_label(name: str, config: LtvConfig) -> bool:
-    """A column that is a label at any horizon, also one that this run does not predict."""
+def label_names(frame: pd.DataFrame, config: LtvConfig) -> list[str]:
+    """The columns that are labels at any horizon, also at one that this run does not predict."""
     heads = [text.format(h="") for text in (config.columns.buyer, config.columns.revenue)]
-    return any(name.startswith(head) and name.removeprefix(head).isdigit() for head in heads)
+    return [
+        name
+        for name in frame
+        if any(name.startswith(head) and name.removeprefix(head).isdigit() for head in heads)
+    ]
 
 
 def _require_rows(split: Split) -> None:

@@ -1,0 +1,151 @@
+"""A model as a folder: JSON, LightGBM's own text, and a manifest that vouches for every byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from vibrator.errors import ArtefactError, BadInput
+from vibrator.ltv.boosting import Trees
+from vibrator.ltv.config import LtvConfig
+from vibrator.ltv.model import LtvModel
+from vibrator.ltv.pipeline import Trained
+from vibrator.ltv.plain import from_plain, to_plain
+
+FORMAT = 1
+MANIFEST, MODEL, REPORT = "manifest.json", "model.json", "report.json"
+VERSIONS = ("vibrator", "lightgbm", "numpy", "pandas")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a folder holds and where it comes from."""
+
+    format: int
+    versions: Mapping[str, str]
+    window: tuple[str, ...]
+    config: Mapping[str, Any]
+    schema: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    checksums: Mapping[str, str]
+
+
+def save(trained: Trained, folder: str | Path, *, config: LtvConfig) -> Manifest:
+    """Write the model beside the target and move it there whole; an old model is replaced."""
+    home = Path(folder)
+    if home.exists() and any(home.iterdir()) and not (home / MANIFEST).exists():
+        raise BadInput(f"{home} holds something else than a model; choose another folder")
+    draft = home.with_name(f".{home.name}.{os.getpid()}")
+    draft.mkdir(parents=True)
+    try:
+        _write_model(trained.model, draft)
+        _write(draft / REPORT, trained.report)
+        manifest = _manifest(trained, draft, config)
+        _write(draft / MANIFEST, to_plain(manifest))
+        if home.exists():
+            shutil.rmtree(home)
+        draft.rename(home)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return manifest
+
+
+def _manifest(trained: Trained, folder: Path, config: LtvConfig) -> Manifest:
+    report = trained.report
+    return Manifest(
+        FORMAT,
+        {name: version(name) for name in VERSIONS},
+        trained.window,
+        to_plain(config),
+        dict(trained.model.features.schema.kinds),
+        {h: found["value"] for h, found in report["horizons"].items()} if report else {},
+        {
+            str(f.relative_to(folder)): _checksum(f)
+            for f in sorted(folder.rglob("*"))
+            if f.is_file()
+        },
+    )
+
+
+def _write_model(model: LtvModel, folder: Path) -> None:
+    texts: list[str] = []
+
+    def put(trees: Trees) -> str:
+        name = f"trees/{len(texts):02d}.txt"
+        texts.append(name)
+        (folder / "trees").mkdir(exist_ok=True)
+        (folder / name).write_text(trees.text, encoding="utf-8")
+        return name
+
+    _write(folder / MODEL, to_plain(model, {Trees: put}))
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """The manifest, after every file was held against its checksum."""
+    home = Path(folder)
+    if not (home / MANIFEST).is_file():
+        raise ArtefactError(f"{home} holds no {MANIFEST}, so it is no model")
+    try:
+        data = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
+        manifest = from_plain(Manifest, data, at=MANIFEST)
+    except (json.JSONDecodeError, BadInput, TypeError) as error:
+        raise ArtefactError(f"{home / MANIFEST} cannot be read: {error}") from None
+    if manifest.format != FORMAT:
+        raise ArtefactError(f"{home} has format {manifest.format}; this version reads {FORMAT}")
+    for name, expected in manifest.checksums.items():
+        path = (home / name).resolve()
+        if not path.is_relative_to(home.resolve()) or not path.is_file():
+            raise ArtefactError(f"{home} lacks {name}")
+        if _checksum(path) != expected:
+            raise ArtefactError(f"{home / name} was changed after it was saved")
+    return manifest
+
+
+def load(folder: str | Path) -> LtvModel:
+    """The model of a folder whose checksums hold."""
+    home = Path(folder)
+    manifest = read_manifest(home)
+
+    def get(name: str) -> Trees:
+        if name not in manifest.checksums:
+            raise ArtefactError(f"{home / MODEL} points to {name!r}, which the manifest lacks")
+        return Trees((home / name).read_text(encoding="utf-8"))
+
+    data = json.loads((home / MODEL).read_text(encoding="utf-8"))
+    try:
+        return from_plain(LtvModel, data, at=MODEL, leaves={Trees: get})
+    except (BadInput, TypeError) as error:
+        raise ArtefactError(f"{home / MODEL} cannot be read: {error}") from None
+
+
+def read_report(folder: str | Path) -> dict[str, Any]:
+    """The report that was saved with the model."""
+    read_manifest(folder)
+    report: dict[str, Any] = json.loads((Path(folder) / REPORT).read_text(encoding="utf-8"))
+    return report
+
+
+def _write(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(finite(data), ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+def finite(data: Any) -> Any:
+    """The same data with None where a figure does not exist (NaN, infinity)."""
+    if isinstance(data, Mapping):
+        return {str(k): finite(v) for k, v in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [finite(v) for v in data]
+    if isinstance(data, float) and not abs(data) < float("inf"):
+        return None
+    return data
+
+
+def _checksum(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
