@@ -68,7 +68,8 @@ def analyze(
     """
     if not experiment.metrics:
         raise BadInput(f"the experiment {experiment.id!r} has no metrics to read")
-    units = {label: int(rows.sum()) for label, rows in arms(frame, experiment, columns).items()}
+    rows = arms(frame, experiment, columns)
+    units = {label: len(mine) for label, mine in rows.items()}
     needed = max(experiment.min_items, 2)
     schedule = schedule_of(experiment, max(sum(units.values()), 1))
     verdict = Verdict(
@@ -86,7 +87,9 @@ def analyze(
         return replace(verdict, state="invalid", must_not=(words,))
     if min(units.values()) < needed:
         return verdict
-    findings, notes = _read(experiment, frame, columns, schedule, rules)
+    group = columns.pair if experiment.mode == "paired" else columns.cluster
+    tables = {m.name: readings(frame, rows, m, group=group) for m in experiment.metrics}
+    findings, notes = _read(_Reader(experiment, schedule, rules), tables)
     state, winner = decide(experiment, findings, schedule)
     told = replace(verdict, state=state, winner=winner, findings=findings)
     return replace(told, must_not=(*notes, *warnings(experiment, told, alpha=rules.alpha)))
@@ -101,25 +104,23 @@ def schedule_of(experiment: Experiment, units: int) -> Schedule:
 
 
 def _read(
-    experiment: Experiment, frame: Any, columns: Columns, schedule: Schedule, rules: Rules
+    reader: _Reader, tables: Mapping[str, Mapping[str, Readings]]
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """All findings, adjusted for one another, and what went missing on the way."""
-    reader = _Reader(experiment, schedule, rules)
     findings, notes = [], []
-    for metric in experiment.metrics:
-        rows = readings(frame, experiment, metric, columns)
-        notes += _uneven_loss(metric, rows)
-        control = rows[experiment.control.label]
-        for variant in experiment.labels[1:]:
+    metrics = {metric.name: metric for metric in reader.experiment.metrics}
+    for metric in metrics.values():
+        control, *challengers = tables[metric.name].items()
+        notes += _uneven_loss(metric, tables[metric.name])
+        for variant, treatment in challengers:
             try:
-                findings.append(reader.find(metric, variant, (control, rows[variant])))
+                findings.append(reader.find(metric, variant, (control[1], treatment)))
             except _SaysNothing as silence:
                 notes.append(f"Conclude nothing about {metric.name} of {variant!r}: {silence}.")
-    adjusted = _adjusted(findings, rules)
-    metrics = {metric.name: metric for metric in experiment.metrics}
-    return (
-        tuple(replace(f, says=says(metrics[f.metric], f, alpha=rules.alpha)) for f in adjusted),
-        tuple(notes),
+    alpha = reader.rules.alpha
+    adjusted = _adjusted(findings, reader.rules)
+    return tuple(replace(f, says=says(metrics[f.metric], f, alpha=alpha)) for f in adjusted), tuple(
+        notes
     )
 
 

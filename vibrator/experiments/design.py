@@ -145,6 +145,9 @@ class Experiment:
             raise BadInput(f"weights must name every variant, got {dict(self.weights)}")
         for label, weight in self.weights.items():
             require_positive(f"the weight of {label!r}", weight)
+        names = [metric.name for metric in self.metrics]
+        if len(set(names)) < len(names):
+            raise BadInput(f"every metric is read once, got {names}")
         strays = [item for item in self.items if item.get("variant") not in labels]
         if strays:
             raise BadInput(f"items must be of one of the variants {labels}, got {strays[0]!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,24 +47,23 @@ Estimator = Callable[[Metric, Arms, float], Effect]
 
 
 def readings(
-    frame: Any, experiment: Experiment, metric: Metric, columns: Columns
+    frame: Any, rows: Mapping[str, NDArray[np.intp]], metric: Metric, *, group: str | None
 ) -> dict[str, Readings]:
-    """The rows of every arm; a row with a part of the metric missing is left out and counted."""
-    group = columns.pair if experiment.mode == "paired" else columns.cluster
-    needed = [columns.variant, *metric.columns, *([group] if group else [])]
-    absent = [name for name in needed if name not in frame]
-    if absent:
-        raise UnknownName(f"no column {absent[0]!r}; there are {list(frame.columns)}")
+    """The metric in every arm; a row with a part of it missing is left out and counted."""
+    for name in (*metric.columns, *([group] if group else [])):
+        if name not in frame:
+            raise UnknownName(f"no column {name!r}; there are {list(frame.columns)}")
     arrays = {name: _numbers(name, frame[name]) for name in metric.columns}
     whole = ~np.any([np.isnan(array) for array in arrays.values()], axis=0)
+    complete = bool(whole.all())
     groups = frame[group].to_numpy() if group else None
     return {
-        label: _arm(arrays, groups, rows, whole)
-        for label, rows in arms(frame, experiment, columns).items()
+        label: _arm(arrays, groups, mine if complete else mine[whole[mine]], len(mine))
+        for label, mine in rows.items()
     }
 
 
-def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDArray[np.bool_]]:
+def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDArray[np.intp]]:
     """Which rows belong to which variant; a row of no variant is refused."""
     import pandas as pd
 
@@ -75,7 +74,7 @@ def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDAr
         row = int(np.argmax(codes < 0))
         stray = frame[columns.variant].iloc[row]
         raise BadInput(f"row {row} is of the variant {stray!r}; known: {list(experiment.labels)}")
-    return {label: codes == code for code, label in enumerate(experiment.labels)}
+    return {label: np.flatnonzero(codes == code) for code, label in enumerate(experiment.labels)}
 
 
 def estimate(experiment: Experiment, metric: Metric, pair: Arms, *, level: float) -> Effect:
@@ -174,16 +173,15 @@ def _cluster_sums(metric: Metric, arm: Readings) -> Aggregates:
 
 
 def _arm(
-    arrays: dict[str, Floats],
+    arrays: Mapping[str, Floats],
     groups: NDArray[Any] | None,
-    rows: NDArray[np.bool_],
-    whole: NDArray[np.bool_],
+    chosen: NDArray[np.intp],
+    count: int,
 ) -> Readings:
-    chosen = rows & whole
     return Readings(
         {name: array[chosen] for name, array in arrays.items()},
         None if groups is None else groups[chosen],
-        int(rows.sum() - chosen.sum()),
+        count - len(chosen),
     )
 
 
