@@ -1,7 +1,7 @@
 """MovieLens as the loop sees it: tags written, ratings as reactions, genres as sliders."""
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +104,15 @@ class Rows:
     user: np.ndarray
     time: np.ndarray
     movie: np.ndarray
+
+    def sample(self, rng, count):
+        """Some of the ratings, each with all its sliders."""
+        chosen = np.sort(rng.choice(len(self.user), min(count, len(self.user)), replace=False))
+        return self.pick(chosen)
+
+    def pick(self, chosen):
+        """The ratings chosen by place or mask."""
+        return Rows(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def rows_of(movies, encoder, weights, *, with_genres, half_lives=(24.0, 24.0 * 14)):

@@ -43,27 +43,25 @@ def lean(batch, scorer):
     readings = batch._readings
     people = np.array([r.vector for r in readings], dtype=np.float32)
     recency = np.array([scorer.recency(r) for r in readings], dtype=np.float32)
-    trust = np.array([model.trust(r.evidence) for r in readings], dtype=np.float32)
+    trust = np.array([model.trust(r.evidence) for r in readings], dtype=np.float32)[:, None]
     items, sliders = batch._vectors, scorer.slider_vectors.astype(np.float32)
     to_item = (items @ sliders.T).T.copy()
-    by_item = np.asarray(model.item_evidence(to_item), dtype=np.float32)
-    base = np.float32(scorer._prior_logits[0] + model.shift)
+    belongs = np.asarray(model.belongs(to_item, scorer.prior_logits[:, None]), dtype=np.float32)
     w = {name: np.float32(value) for name, value in weights.items()}
-    alignment_slope = np.float32(model.alignment)
+    lean_on, slope = np.float32(model.lean), np.float32(model.alignment)
 
     def run():
         total = 0.0
         for start in range(0, len(people), 12):
-            u = people[start : start + 12]
-            fit = (u @ items.T)[:, None, :]
+            here = slice(start, start + 12)
+            u = people[here]
+            fit = u @ items.T
             to_slider = (u @ sliders.T)[:, :, None]
-            raw = (
-                w["user_to_slider"] * to_slider
-                + w["recency"] * recency[start : start + 12, None, None]
-            )
-            raw = raw + w["item_to_slider"] * to_item + w["user_item_alignment"] * fit
-            logit = base + by_item + alignment_slope * trust[start : start + 12, None, None] * fit
-            probability = 1.0 / (1.0 + np.exp(-logit))
+            raw = w["user_to_slider"] * to_slider + w["recency"] * recency[here, None, None]
+            raw = raw + w["item_to_slider"] * to_item
+            raw = raw + w["user_item_alignment"] * fit[:, None, :]
+            likes = 1.0 / (1.0 + np.exp(-(lean_on + slope * trust[here] * fit)))
+            probability = belongs * likes[:, None, :]
             total += float(raw[0, 0, 0]) + float(probability[0, 0, 0])
         return total
 

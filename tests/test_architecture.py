@@ -10,7 +10,7 @@ HOUSE = Path(__file__).parent.parent / "vibrator"
 FLOORS = (  # top to bottom; within a floor a name may use only those listed before it
     ("cli",),
     ("service", "testing"),
-    ("simulate", "scale"),
+    ("simulate", "scale", "demo"),
     ("personalizer",),
     ("ltv", "experiments", "evaluation", "training"),
     ("intent",),

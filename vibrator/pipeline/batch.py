@@ -18,18 +18,15 @@ if TYPE_CHECKING:
     Block = NDArray[np.float32]
 
 BLOCK_FLOATS = 1 << 20  # values of one computed block: 4 MB, what a cache holds
-SAFE_EXPONENT = 25.0  # below it, products of exponentials keep all digits of a float32
 
 
 class Factors(NamedTuple):
-    """A sum over (person, item, slider) in three parts.
+    """What a score is made of, before people and items meet."""
 
-    `alignment` is one factor a person, on the dot product of person and item.
-    """
-
-    person_slider: Block
-    slider_item: Block
-    alignment: Block
+    by_person: Block  # people x sliders: weighted user_to_slider and recency
+    by_item: Block  # sliders x items: weighted item_to_slider
+    belongs: Block  # sliders x items: chance that the item belongs to the slider
+    evidence: NDArray[np.float64]  # people
 
 
 class ScoreBatch:
@@ -57,7 +54,7 @@ class ScoreBatch:
         self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         self._place = {key: place for place, key in enumerate(people)}
         self._item_place = {key: place for place, key in enumerate(items)}
-        self._raw, self._logit = self._factors()
+        self._factors = self._make_factors()
         self.raw_score = Lazy(self, 0)
         self.probability = Lazy(self, 1)
 
@@ -90,32 +87,22 @@ class ScoreBatch:
         scores: Scores = self._scorer.outputs(self._readings[person], vector, self._weights)
         return scores
 
-    def _factors(self) -> tuple[Factors, Factors]:
-        scorer, w, model = self._scorer, self._weights, self._scorer.zero_shot
+    def _make_factors(self) -> Factors:
+        scorer, w = self._scorer, self._weights
         sliders = scorer.slider_vectors
-        width = sliders.shape[1]
-        known = [r.vector if r is not None else np.zeros(width) for r in self._readings]
-        self._people_vectors = np.array(known, dtype=np.float32).reshape(-1, width)
-        evidence = np.array([0.0 if r is None else r.evidence for r in self._readings])
-        recency = np.array([scorer.recency(r) for r in self._readings])
-        trust = model.trust(evidence)
+        nobody = np.zeros(sliders.shape[1])
+        known = [nobody if r is None else r.vector for r in self._readings]
+        self._people_vectors = np.array(known, dtype=np.float32).reshape(-1, nobody.size)
+        recency = np.array([scorer.recency(r) for r in self._readings])[:, None]
+        to_item = sliders @ self._vectors.reshape(-1, nobody.size).T
         to_slider = self._people_vectors @ sliders.T
-        to_item = (
-            sliders @ self._vectors.T.astype(np.float64)
-            if len(self.items)
-            else np.empty((len(sliders), 0))
-        )
-        raw = Factors(
-            _float32(w["user_to_slider"] * to_slider + w["recency"] * recency[:, None]),
+        belongs = scorer.zero_shot.belongs(to_item, scorer.prior_logits[:, None])
+        return Factors(
+            _float32(w["user_to_slider"] * to_slider + w["recency"] * recency),
             _float32(w["item_to_slider"] * to_item),
-            _float32(np.full(len(recency), w["user_item_alignment"])),
+            _float32(belongs),
+            np.array([0.0 if r is None else r.evidence for r in self._readings]),
         )
-        logits = Factors(
-            _float32(np.broadcast_to(scorer._prior_logits + model.shift, to_slider.shape)),
-            _float32(model.item_evidence(to_item)),
-            _float32(model.alignment * trust),
-        )
-        return raw, logits
 
     def _block(self, people: slice, wanted: tuple[bool, bool]) -> tuple[Any, Any]:
         mine = self._people_vectors[people]
@@ -124,44 +111,28 @@ class ScoreBatch:
         else:
             alignment = mine @ self._vectors.T
         need_raw = wanted[0] or bool(self._scorer.calibrators)
-        raw = self._sum(self._raw, people, alignment) if need_raw else None
+        raw = self._raw(people, alignment) if need_raw else None
         probability = self._probability(people, alignment, raw) if wanted[1] else None
         return self._as_asked(raw), self._as_asked(probability)
 
-    def _sum(self, factors: Factors, people: slice, alignment: Block) -> Block:
-        mixed = factors.alignment[people, None] * alignment
-        out: Block = factors.person_slider[people, :, None] + self._items_of(factors, people)
-        out += mixed[:, None, :]
+    def _raw(self, people: slice, alignment: Block) -> Block:
+        by_item = self._items_of(self._factors.by_item, people)
+        out: Block = self._factors.by_person[people, :, None] + by_item
+        out += np.float32(self._weights["user_item_alignment"]) * alignment[:, None, :]
         return out
 
     def _probability(self, people: slice, alignment: Block, raw: Block | None) -> Block:
-        factors = self._logit
-        mixed = factors.alignment[people, None] * alignment
-        parts = (
-            factors.person_slider[people, :, None],
-            self._items_of(factors, people),
-            mixed[:, None, :],
-        )
-        if sum(float(np.abs(part).max(initial=0.0)) for part in parts) < SAFE_EXPONENT:
-            person, item, both = (np.exp(-part) for part in parts)  # e^(a+b+c) = e^a e^b e^c
-            out = person * item
-            out *= both
-        else:
-            with np.errstate(over="ignore"):
-                out = np.exp(-(parts[0] + parts[1] + parts[2]))
-        out += 1.0
-        np.reciprocal(out, out=out)
+        evidence = self._factors.evidence[people, None]
+        likes = _float32(self._scorer.zero_shot.likes(alignment, evidence))
+        out: Block = self._items_of(self._factors.belongs, people) * likes[:, None, :]
         for column, name in enumerate(self.sliders):
             if name in self._scorer.calibrators and raw is not None:
-                out[:, column] = self._scorer.calibrators[name].transform(
-                    raw[:, column].astype(np.float64)
-                )
-        return np.asarray(out, dtype=np.float32)
+                scores = raw[:, column].astype(np.float64)
+                out[:, column] = self._scorer.calibrators[name].transform(scores)
+        return out
 
-    def _items_of(self, factors: Factors, people: slice) -> Block:
-        if self.pairs:
-            return factors.slider_item.T[people, :, None]
-        return factors.slider_item[None]
+    def _items_of(self, by_item: Block, people: slice) -> Block:
+        return by_item.T[people, :, None] if self.pairs else by_item[None]
 
     def _as_asked(self, block: Block | None) -> Any:
         if block is None:

@@ -71,7 +71,7 @@ class SliderScorer:
         self.priors = _priors(prior, self.sliders)
         self.clock = clock
         self.zero_shot = zero_shot or ZeroShot()
-        self._prior_logits = logit(self.priors)
+        self.prior_logits = logit(self.priors)
 
     @cached_property
     def slider_vectors(self) -> Floats:
@@ -153,14 +153,6 @@ class SliderScorer:
         }
         return Ranking((keys[i], float(scores[i]) + constant, outputs[keys[i]]) for i in chosen)
 
-    def logits(self, features: Floats, evidence: float) -> Floats:
-        """Zero-shot logits of rows (user_to_slider, item_to_slider, alignment, recency)."""
-        model = self.zero_shot
-        by_person = model.alignment * model.trust(evidence) * features[:, 2]
-        return np.asarray(
-            self._prior_logits + model.shift + model.item_evidence(features[:, 1]) + by_person
-        )
-
     def recency(self, reading: Reading | None) -> float:
         """1 for an action just now, ½ after twelve hours, 0 for nobody."""
         if reading is None:
@@ -206,8 +198,11 @@ class SliderScorer:
 
     def _probabilities(self, raw: Floats, features: Floats, evidence: float) -> Floats:
         """Rows: probability, low, high."""
-        logits, reach = self.logits(features, evidence), Z90 * self.zero_shot.spread(evidence)
-        rows = sigmoid(logits + reach * ENDS)
+        model = self.zero_shot
+        reach = Z90 * model.spread(evidence)
+        likes = model.likes(features[0, 2], evidence)
+        zero_shot = model.belongs(features[:, 1], self.prior_logits) * likes
+        rows = sigmoid(logit(zero_shot) + reach * ENDS)
         for column, name in enumerate(self.sliders):
             if name in self.calibrators:
                 rows[:, column] = _calibrated(self.calibrators[name], raw[column], reach)

@@ -20,32 +20,34 @@ Z90 = 1.6448536269514722  # standard normal quantile of 0.95: the ends of a 90 %
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroShot:
-    """logit p = logit(prior) + shift + item_evidence(f_item) + trust · alignment · f_alignment.
+    """p = P(the content belongs to the slider) · P(this person likes it, now).
 
-    A content's likeness to the slider speaks little below `knee`, where unrelated texts are found
-    too, and plainly above it. trust = e/(e + half_trust) grows with the evidence e, so that an
-    unknown person is judged by content and prior alone; the spread of the interval shrinks from
-    `spread_unknown` to `spread_known` in the same way. `scripts/fit_zero_shot.py` fitted the
-    constants on MovieLens 100K; docs/scoring.md shows how reliable they are on another set.
+    belongs = σ(logit(prior) + shift + item · max(0, f_item − knee)): below the knee unrelated
+    texts are found as well, so that likeness says nothing there; the turn is smooth.
+    likes = σ(lean + alignment · trust · f_alignment), with trust = e/(e + half_trust): an unknown
+    person (evidence e = 0) is judged by the content and the prior alone.
+    The spread of the logit, half a 90 % interval over 1.645, shrinks from `spread_unknown` to
+    `spread_known` with the same trust. `scripts/fit_zero_shot.py` fitted the constants on
+    MovieLens 100K; docs/scoring.md shows how reliable they are on another set.
     """
 
-    shift: float = -0.67
-    item: float = 3.0
-    item_above_knee: float = 8.5
+    shift: float = 0.70
+    item: float = 22.29
     knee: float = 0.26
-    alignment: float = 1.88
+    lean: float = -0.59
+    alignment: float = 3.52
     half_trust: float = 1.0
     spread_known: float = 0.5
     spread_unknown: float = 1.2
 
-    def item_evidence(self, likeness: Any) -> Any:
-        """What a content's likeness to the slider adds to the logit.
-
-        >>> ZeroShot().item_evidence(np.array([0.0])).round(2)
-        array([0.])
-        """
+    def belongs(self, likeness: Any, prior_logits: Any) -> Floats:
+        """Chance that a content belongs to a slider, from its likeness to the slider."""
         above = KNEE_WIDTH * np.logaddexp(0.0, (likeness - self.knee) / KNEE_WIDTH)
-        return self.item * likeness + self.item_above_knee * above
+        return sigmoid(prior_logits + self.shift + self.item * above)
+
+    def likes(self, alignment: Any, evidence: Any) -> Floats:
+        """Chance that a person likes a content, from its alignment with what they did."""
+        return sigmoid(self.lean + self.alignment * self.trust(evidence) * alignment)
 
     def trust(self, evidence: Any) -> Any:
         """How much of the person counts, from 0 (unknown) towards 1."""

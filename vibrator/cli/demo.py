@@ -1,0 +1,34 @@
+"""`vibrator demo`: three people, a table, a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from vibrator.actions import utc_now
+from vibrator.cli._output import Format, note, show
+
+PANEL = "Try"
+
+
+def run(
+    output: Path = typer.Option(Path("vibrator-demo.html"), help="Where the picture goes."),
+    top: int = typer.Option(3, min=1, help="Contents shown per person in the table."),
+    encoder: str = typer.Option("embedded", envvar="VIBRATOR_ENCODER", help="Which model reads."),
+    how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
+) -> None:
+    """Show how content fits three invented people, with reasons.
+
+    Example: vibrator demo --top 2
+    """
+    from vibrator.demo import SLIDERS, demo_page, fits
+    from vibrator.encoder import InstructionalEncoder
+    from vibrator.pipeline import SliderScorer
+
+    reader = InstructionalEncoder(encoder)
+    people = list(fits(SliderScorer(reader, SLIDERS), utc_now()))
+    ran_on = f"the {reader.model.name} model"
+    show([fit.row() for listed in people for fit in listed[:top]], how)
+    output.write_text(demo_page(people, ran_on=ran_on), encoding="utf-8")
+    note(f"ran on {ran_on}; the picture is in {output}")
