@@ -86,16 +86,23 @@ class Personalizer:
 
     @classmethod
     def open(
-        cls, url: str, *, sliders: Mapping[str, Any], tenant: str = DEFAULT_TENANT, **options: Any
+        cls,
+        url: str,
+        *,
+        sliders: Mapping[str, Any],
+        tenant: str = DEFAULT_TENANT,
+        cache: str | None = None,
+        catalogue: str | None = None,
+        **options: Any,
     ) -> Personalizer:
-        """Open the store behind a URL; the options are those of the constructor.
+        """Open the store behind a URL (with a cache before it, a catalogue beside it, if named).
 
         `sliders` maps names to texts; `encoder` is an encoder or a model's name; `policy` any
         intent policy or bandit; `guards` may refuse candidates; `clock`, `rng` and `rewards` can
         be given; with `require_consent=True` nothing is shown without a yes on record (a no is
         always honoured). `intent` reads the intent that policies and guards look at.
         """
-        store = open_store(url, tenant=tenant)
+        store = open_store(url, tenant=tenant, cache=cache, catalogue=catalogue)
         try:
             return cls(store, sliders=sliders, **options)
         except BaseException:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from vibrator.errors import BadInput, UnknownName
 from vibrator.stores.faiss import faiss_index
+from vibrator.stores.layered import LayeredStore
 from vibrator.stores.matrix import Index, Matrix
 from vibrator.stores.ports import DEFAULT_TENANT
 
@@ -27,12 +28,19 @@ OPENERS: dict[str, str] = {
 }
 
 
-def open_store(url: str, *, tenant: str = DEFAULT_TENANT) -> Any:
+def open_store(
+    url: str,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    cache: str | None = None,
+    catalogue: str | None = None,
+) -> Any:
     """The store behind a URL, bound to one tenant.
 
     `sqlite:///app.db` (relative), `sqlite:////var/app.db` (absolute), `sqlite://` (in memory) and
     `postgresql://…` have all five ports; `redis://…` has vectors and profiles, `milvus:…` the
-    catalogue. Other schemes come from packages with an entry point in "vibrator.stores".
+    catalogue. Those two stand alone, or before and beside a durable store as its `cache` and its
+    `catalogue`. Other schemes come from packages with an entry point in "vibrator.stores".
 
     >>> open_store("sqlite://").tenant
     'default'
@@ -40,11 +48,16 @@ def open_store(url: str, *, tenant: str = DEFAULT_TENANT) -> Any:
     Traceback (most recent call last):
     vibrator.errors.UnknownName: no store is registered for 'mongo'; known: ...
     """
-    if not isinstance(url, str) or ":" not in url:
-        raise BadInput(f"a store URL looks like sqlite:///app.db, got {url!r}")
     if not isinstance(tenant, str) or not tenant.strip():
         raise BadInput(f"tenant must be a name, got {tenant!r}")
-    return _opener(url.partition(":")[0])(url, tenant=tenant)
+    store = _open(url, tenant)
+    if cache is None and catalogue is None:
+        return store
+    return LayeredStore(
+        store,
+        cache=None if cache is None else _open(cache, tenant),
+        catalogue=None if catalogue is None else _open(catalogue, tenant),
+    )
 
 
 def open_sqlite(url: str, *, tenant: str) -> Any:
@@ -97,6 +110,12 @@ def _index(name: str) -> Callable[[int | None], Callable[[int], Index]]:
     if name == "faiss":
         return faiss_index
     raise BadInput(f"index must be exact or faiss, got {name!r}")
+
+
+def _open(url: str, tenant: str) -> Any:
+    if not isinstance(url, str) or ":" not in url:
+        raise BadInput(f"a store URL looks like sqlite:///app.db, got {url!r}")
+    return _opener(url.partition(":")[0])(url, tenant=tenant)
 
 
 def _opener(scheme: str) -> Opener:

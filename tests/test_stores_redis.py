@@ -1,0 +1,169 @@
+"""Redis keeps to the contracts of a cache, and may go down at any time."""
+
+import time
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from vibrator.actions import UserAction
+from vibrator.errors import StoreUnavailable
+from vibrator.personalizer import Personalizer
+from vibrator.stores import open_store
+from vibrator.testing import ProfileStoreContract, VectorCacheContract
+from vibrator.testing.profiles import load, save
+from vibrator.testing.vectors import ROWS, keys
+
+pytestmark = pytest.mark.integration
+SLIDERS = {"depth": "detailed technical documentation", "trails": "long mountain trails"}
+SECRET = "a secret wish for a lighthouse"
+
+
+@pytest.fixture
+def opened(redis_server):
+    stores, prefix = [], uuid4().hex
+
+    def open_one(tenant):
+        stores.append(open_store(redis_server.url, tenant=f"{prefix} {tenant}"))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+class TestRedisVectors(VectorCacheContract):
+    @pytest.fixture
+    def adapter(self, opened):
+        return lambda tenant: opened(tenant).vectors
+
+
+class TestRedisProfiles(ProfileStoreContract):
+    @pytest.fixture
+    def adapter(self, opened):
+        return lambda tenant: opened(tenant).profiles
+
+
+class TestLayeredProfiles(ProfileStoreContract):
+    @pytest.fixture
+    def adapter(self, redis_server, tmp_path):
+        prefix, stores = uuid4().hex, []
+
+        def open_one(tenant):
+            url = f"sqlite:///{tmp_path}/app.db"
+            stores.append(open_store(url, tenant=f"{prefix} {tenant}", cache=redis_server.url))
+            return stores[-1].profiles
+
+        yield open_one
+        for store in stores:
+            store.close()
+
+
+def test_everything_has_a_life(opened):
+    store = opened("a")
+    store.vectors.put_many(keys("tent"), ROWS[:1])
+    save(store.profiles, load(store.profiles), b"x")
+    client = store.line.client
+    mine = [key for key in client.keys("*") if store.tenant.encode() in key]
+    assert len(mine) == 2
+    assert all(client.pttl(key) > 0 for key in mine)
+
+
+def test_clearing_reaches_one_tenant(opened):
+    first, second = opened("a*"), opened("ab")
+    for store in (first, second):
+        store.vectors.put_many(keys("tent"), ROWS[:1])
+        save(store.profiles, load(store.profiles), b"x")
+    first.clear()
+    assert first.vectors.get_many(keys("tent")) == [None]
+    assert load(first.profiles).body == b""
+    assert load(second.profiles).body == b"x"
+
+
+def test_a_server_that_is_down_is_refused_at_once_and_found_again(own_redis):
+    store = open_store(own_redis.url)
+    store.vectors.put_many(keys("tent"), ROWS[:1])
+    own_redis.stop(kill=True)
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        store.vectors.get_many(keys("tent"))
+    started = time.perf_counter()
+    with pytest.raises(StoreUnavailable, match="is down"):
+        store.vectors.get_many(keys("tent"))
+    assert time.perf_counter() - started < 0.01
+    own_redis.start()
+    assert eventually(lambda: store.vectors.get_many(keys("tent"))[0]) is not None
+    store.close()
+
+
+def test_the_service_goes_on_from_the_durable_store(own_redis, tmp_path):
+    app = Personalizer.open(
+        f"sqlite:///{tmp_path}/app.db", cache=own_redis.url, sliders=SLIDERS, encoder="embedded"
+    )
+    app.add_items({"grpc": "a guide to gRPC", "ridge": "a ridge traverse"})
+    app.observe("ada", [UserAction("write", f"gRPC deadlines {n}") for n in range(40)])
+    app.profile("ada")
+    own_redis.stop(kill=True)
+    app.observe("ada", [UserAction("write", f"gRPC streams {n}") for n in range(40)])
+    down = app.profile("ada")
+    assert app.decide("ada", ["grpc", "ridge"]).propensity > 0
+    own_redis.start()
+    eventually(lambda: app.store._cache.vectors.get_many(keys("tent")))
+    up = app.profile("ada")
+    assert (down.events, up.events) == (80, 80)
+    app.observe("ada", [UserAction("write", f"gRPC channels {n}") for n in range(40)])
+    assert app.profile("ada").events == 120
+    app.close()
+
+
+def test_forgetting_reaches_the_cache_and_names_its_file(own_redis, tmp_path):
+    app = Personalizer.open(
+        f"sqlite:///{tmp_path}/app.db", cache=own_redis.url, sliders=SLIDERS, encoder="embedded"
+    )
+    app.observe("ada@example.org", [UserAction("write", f"{SECRET} {n}") for n in range(40)])
+    app.profile("ada@example.org")
+    client = app.store._cache.line.client
+    assert any(b"ada@example.org" in key for key in client.keys("*"))
+    receipt = app.forget("ada@example.org")
+
+    assert not any(b"ada@example.org" in key for key in client.keys("*"))
+    assert "redis" in receipt.pending[-1]
+    assert eventually(lambda: SECRET.encode() not in aof(own_redis))
+    app.close()
+
+
+def test_forgetting_while_the_cache_is_down_says_so(own_redis, tmp_path):
+    app = Personalizer.open(
+        f"sqlite:///{tmp_path}/app.db", cache=own_redis.url, sliders=SLIDERS, encoder="embedded"
+    )
+    app.observe("ada", UserAction("write", SECRET))
+    own_redis.stop(kill=True)
+    assert "forget again" in app.forget("ada").pending[-1]
+    app.close()
+
+
+def test_a_change_of_encoder_empties_the_cache(redis_server, tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/a.db", tenant=uuid4().hex, cache=redis_server.url)
+    store.vectors.put_many(keys("tent"), ROWS[:1])
+    save(store.profiles, load(store.profiles), b"x")
+    store.reencode(lambda texts: np.empty((len(texts), 4)), fingerprint="e2")
+    assert store.vectors.get_many(keys("tent")) == [None]
+    assert store.profiles.load(["ada"], fingerprint="e2")[0].body == b""
+    store.close()
+
+
+def aof(server):
+    return b"".join(p.read_bytes() for p in server.folder.rglob("*.aof") if p.is_file())
+
+
+def eventually(question, seconds=15.0):
+    """The first true answer; a server may need a moment."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer = question()
+        except StoreUnavailable:
+            answer = None
+        if answer is not None and answer is not False:
+            return answer
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
