@@ -1,0 +1,7 @@
+"""Where measurements come from: the port and the adapters that ship with it."""
+
+from vibrator.experiments.adapters.decision_log import DecisionLogAdapter, decision_frame
+from vibrator.experiments.adapters.port import DomainAdapter
+from vibrator.experiments.adapters.short_video import ShortVideoAdapter
+
+__all__ = ["DecisionLogAdapter", "DomainAdapter", "ShortVideoAdapter", "decision_frame"]
