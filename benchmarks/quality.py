@@ -41,7 +41,7 @@ def answers(scorer, rows):
     return raw, belongs * likes[:, None]
 
 
-def calibrated(rows, raw, p):
+def calibrated(rows, p):
     """Calibrators fitted per slider on earlier rows, judged on later ones."""
     early = rows.time <= np.quantile(rows.time, EARLIER)
     later = p[~early].copy()
@@ -75,7 +75,7 @@ def main():
     for name, with_genres in (("", True), ("titles_alone_", False)):
         rows = rows_of(movies, encoder, weights, with_genres=with_genres)
         raw, p = answers(scorer, rows)
-        later, fitted = calibrated(rows, raw, p)
+        later, fitted = calibrated(rows, p)
         figures |= {
             f"{name}rows": int(rows.fitted.size),
             f"{name}base_rate": float(rows.fitted.mean()),

@@ -6,7 +6,7 @@ Two catalogues stand for two kinds of content: titles alone, which say little of
 about, and titles with their genres in words, which say it. Titles alone count four times, because
 content that says little must not be read as if it said much. Prints the constants that belong into
 vibrator/pipeline/zero_shot.py. The spreads are the standard deviation, over people and sliders, of
-the logit that the formula misses (method of moments), for people of little and of much evidence.
+the logit that the formula misses (method of moments), judged without the person and with them.
 """
 
 import sys
@@ -27,13 +27,14 @@ START = (0.7, 20.0, 0.25, -0.5, 3.0)
 BOUNDS = ((-4, 4), (0, 40), (0, 0.5), (-3, 3), (0, 20))
 TITLES_COUNT = 4.0
 SAMPLE = 12_000
-LITTLE, MUCH = 8.0, 80.0  # evidence that counts as little, and as much
+MUCH = 50.0  # evidence of a person who is known well
 
 
-def probability(rows, constants):
+def probability(rows, constants, *, stranger=False):
     model = ZeroShot(**dict(zip(NAMES, constants, strict=True)))
     prior = logit(1.0 / rows.fitted.shape[1])
-    likes = model.likes(rows.features[:, 0, 2].astype(float), rows.evidence)
+    evidence = 0.0 if stranger else rows.evidence
+    likes = model.likes(rows.features[:, 0, 2].astype(float), evidence)
     return model.belongs(rows.features[..., 1].astype(float), prior) * likes[:, None]
 
 
@@ -42,8 +43,9 @@ def log_loss(p, fitted):
     return -np.mean(np.where(fitted, np.log(p), np.log1p(-p)))
 
 
-def spread(rows, p, chosen):
+def spread(rows, p):
     """Standard deviation over (person, slider) of the missing logit: E R² = V + τ² V²."""
+    chosen = rows.evidence > MUCH
     people = np.unique(rows.user[chosen], return_inverse=True)[1]
     count = people.max() + 1
     missed = np.zeros((count, p.shape[1]))
@@ -67,9 +69,10 @@ def main():
     fit = minimize(loss, START, method="L-BFGS-B", bounds=BOUNDS)
     for name, value in zip(NAMES, fit.x, strict=True):
         print(f"{name} = {value:.2f}")
-    p = probability(both[1], fit.x)
-    print(f"spread_unknown = {spread(both[1], p, both[1].evidence < LITTLE):.2f}")
-    print(f"spread_known = {spread(both[1], p, both[1].evidence > MUCH):.2f}")
+    words = both[1]
+    for name, stranger in (("spread_unknown", True), ("spread_known", False)):
+        p = probability(words, fit.x, stranger=stranger)
+        print(f"{name} = {spread(words, p):.2f}")
 
 
 if __name__ == "__main__":
