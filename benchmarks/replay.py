@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from vibrator.datasets.movielens import load_movielens
 
+from vibrator.datasets.movielens import load_movielens
 from vibrator.intent.replay import evaluate_policies_on_event_log
 from vibrator.intent.simulation import simulate_policies
 from vibrator.intent.state import IntentState
@@ -47,8 +47,8 @@ def accuracy(log, tables):
     ruled = [c for c in expected if c.partition("_")[2] in RULED]
     same = np.isclose(per_user[ruled], expected[ruled]).all(axis=1).mean()
     summary, _ = bootstrap_summary(per_user, paper=True)
-    means = [c for c in summary if c.endswith("_mean")]
-    off = np.abs(summary[means] - pd.read_csv(tables / "summary.csv")[means]).to_numpy().max()
+    reference_means = pd.read_csv(tables / "summary.csv").filter(like="_mean")
+    off = (summary[reference_means.columns] - reference_means).abs().to_numpy().max()
     chi2 = friedman_nemenyi(per_user)[0]["friedman_chi2"]
     reference = pd.read_csv(tables / "friedman.csv")["friedman_chi2"]
     return {

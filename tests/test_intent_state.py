@@ -26,7 +26,7 @@ def folded(events, **settings):
 
 
 def prefs(state, t=NOW):
-    return np.array([state.fast_prefs(t), state.slow_prefs(t)])
+    return state.prefs(t)
 
 
 @given(WHEN, st.floats(0.1, 5.0), st.floats(0.5, 30.0))

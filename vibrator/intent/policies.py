@@ -53,9 +53,10 @@ class Moments:
         if intent is None:
             nobody = np.array([-1])
             return cls(np.zeros(1), nobody, nobody, nobody)
+        fast, slow = intent.prefs(at)
         last = intent.last_category(at)
         place = -1 if last is None else intent.names.index(last)
-        return cls.of(intent.fast_prefs(at)[None], intent.slow_prefs(at)[None], np.array([place]))
+        return cls.of(fast[None], slow[None], np.array([place]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,22 +116,30 @@ class IntentState:
             raise BadInput("times and weights must be finite, weights not negative")
         self._sums.add_many(when, what, at=places)
 
+    def prefs(self, t: Moment) -> Floats:
+        """Evidence per category, over the fast half-life and over the slow one: two rows."""
+        now = seconds(t)
+        sums = self._sums.read(now)
+        if self.ttl < math.inf:
+            sums[:, now - self._sums.touched(now) > self.ttl] = 0.0
+        return sums
+
     def fast_prefs(self, t: Moment) -> Floats:
         """Evidence per category over the fast half-life."""
-        return np.asarray(self._read(t)[0])
+        return np.asarray(self.prefs(t)[0])
 
     def slow_prefs(self, t: Moment) -> Floats:
         """Evidence per category over the slow half-life."""
-        return np.asarray(self._read(t)[1])
+        return np.asarray(self.prefs(t)[1])
 
     def combined_confidence(self, t: Moment) -> tuple[Any, float]:
         """The strongest category of fast + slow and its share; (None, 0.0) if nothing is known."""
-        place, share = leading(self._read(t).sum(axis=0, keepdims=True))
+        place, share = leading(self.prefs(t).sum(axis=0, keepdims=True))
         return (None, 0.0) if place[0] < 0 else (self.names[place[0]], float(share[0]))
 
     def top_k_categories(self, t: Moment, k: int = 3) -> list[tuple[Any, float]]:
         """The k strongest categories of fast + slow with their shares, strongest first."""
-        combined = self._read(t).sum(axis=0)
+        combined = self.prefs(t).sum(axis=0)
         order = np.argsort(-combined, kind="stable")[:k]
         return [(self.names[i], float(combined[i] / combined.sum())) for i in order if combined[i]]
 
@@ -153,13 +161,6 @@ class IntentState:
         both.names, both._places, both.ttl = self.names, self._places, self.ttl
         both._sums = self._sums.merge(other._sums)
         return both
-
-    def _read(self, t: Moment) -> Floats:
-        now = seconds(t)
-        sums = self._sums.read(now)
-        if self.ttl < math.inf:
-            sums[:, now - self._sums.touched(now) > self.ttl] = 0.0
-        return sums
 
     def _places_of(self, categories: Any) -> NDArray[np.int64]:
         given = np.asarray(categories)
