@@ -1,5 +1,7 @@
 """Bandits: propensities, learning, arms that come and go, saving."""
 
+import copy
+import pickle
 from datetime import UTC, datetime
 
 import numpy as np
@@ -221,6 +223,18 @@ def test_saved_and_loaded_it_goes_on_the_same(name, tmp_path):
     assert np.array_equal(made.probabilities(contexts), twin.probabilities(contexts))
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_copy_learns_on_its_own(shared):
+    made = bandit("linucb", arms=ARMS, d=2, shared=shared)
+    twin = copy.deepcopy(made)
+    twin.learn_one("tea", np.ones(2), 1.0)
+
+    rows = np.ones((1, 3, 2)) if shared else np.ones((1, 2))
+    assert made.model.estimate(rows).mean.max() == 0.0
+    assert twin.model.estimate(rows).mean.max() > 0.0
+    assert pickle.loads(pickle.dumps(twin)).probabilities(rows).max() == 1.0
+
+
 def test_a_torn_or_altered_file_is_refused(tmp_path):
     path = save_bandit(taught("linucb")[0], tmp_path / "bandit.npz")
     (tmp_path / "torn.npz").write_bytes(path.read_bytes()[:-40])
@@ -305,6 +319,17 @@ def test_a_bandit_policy_is_a_policy_and_masks_inside_the_propensity():
     assert sum(proposal.propensities.values()) == pytest.approx(1.0)
     assert proposal.propensities[NOTHING] > 0
     assert proposal.propensity == proposal.propensities[proposal.arm]
+
+
+def test_a_barred_exploration_leaves_the_best_arm():
+    policy = BanditPolicy(
+        bandit("epsilon-greedy", arms=["any"], shared=True, epsilon=1.0),
+        numbers_of_candidates("worth"),
+    )
+    policy.bandit.learn_one("any", np.ones(1), 1.0)
+    proposal = policy.propose(situation(a=1, b=2), {"explore": "cap"}, np.random.default_rng(0))
+
+    assert (proposal.arm, proposal.propensity, proposal.features["explored"]) == ("b", 1.0, False)
 
 
 def test_doing_nothing_is_never_rewarded():

@@ -28,6 +28,7 @@ from vibrator.bandits.policy import (
     numbers_of_candidates,
     one_each,
     slate_sizes,
+    slider_scores,
 )
 from vibrator.bandits.saving import load_bandit, save_bandit
 from vibrator.bandits.slates import evaluate_by_position, slate_parts
@@ -68,4 +69,5 @@ __all__ = [
     "save_bandit",
     "slate_parts",
     "slate_sizes",
+    "slider_scores",
 ]

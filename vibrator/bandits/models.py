@@ -238,7 +238,7 @@ class LinearModel:
 
     def restore(self, state: Mapping[str, Floats]) -> None:
         """Take back what state() gave, to the bit."""
-        self._bind(np.ascontiguousarray(state["sums"]))
+        self._bind(np.array(state["sums"], dtype=np.float64, order="C"))
         self.belief[:] = state["belief"]
         self.updates, self.since = (int(n) for n in state["counters"])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vibrator.bandits.bandit import Bandit
+from vibrator.bandits.explorers import share_among_best
 from vibrator.bandits.models import Estimates
 from vibrator.checks import require_finite
 from vibrator.decisions import NOTHING, Decision, Outcome, Proposal, Situation
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
+BARRED = "explore"  # refused like a candidate by an exploration cap: choose, but do not try out
 
 Arms = Callable[[Situation, Mapping[str, str]], dict[str, tuple[str, ...]]]
 Features = Callable[[Situation, Mapping[str, tuple[str, ...]]], Any]
@@ -65,6 +68,16 @@ def numbers_of_candidates(*names: str) -> Features:
     return features
 
 
+def slider_scores(situation: Situation, arms: Mapping[str, tuple[str, ...]]) -> Any:
+    """Features that the scorer gives: the first item's score on every slider, and a constant."""
+    if situation.scores is None:
+        raise BadInput("slider scores as features need a situation with scores")
+    scores = np.asarray(situation.scores, dtype=np.float64)
+    rows = dict(zip(situation.candidates, scores, strict=True))
+    none = np.zeros(scores.shape[1])
+    return [[1.0, *(rows[items[0]] if items else none)] for items in arms.values()]
+
+
 class BanditPolicy:
     """The Policy port over any bandit.
 
@@ -98,7 +111,11 @@ class BanditPolicy:
         estimates = self._with_nothing(self._estimates(rows, list(arms)))
         explorer, model = self.bandit.explorer, self.bandit.model
         allowed = np.array([[*open_arms, True]])
-        chances = explorer.probabilities(estimates, allowed, model.updates)[0]
+        best = share_among_best(estimates.mean, allowed)[0]
+        if BARRED in refused:
+            chances = best
+        else:
+            chances = explorer.probabilities(estimates, allowed, model.updates)[0]
         place = _throw(chances, rng)
         names = (*arms, NOTHING)
         return Proposal(
@@ -107,7 +124,10 @@ class BanditPolicy:
             propensity=float(chances[place]),
             reason=self._reason(names[place], chances[place]),
             propensities=dict(zip(names, chances.tolist(), strict=True)),
-            features={"x": _row(rows, place).tolist()} if names[place] != NOTHING else {},
+            features={
+                "explored": bool(not best[place]),
+                **({} if names[place] == NOTHING else {"x": _row(rows, place).tolist()}),
+            },
         )
 
     def learn(self, decision: Decision, outcome: Outcome) -> None:
