@@ -1,0 +1,155 @@
+"""Words into aligned vectors: n in, n out, unit length, the same for the same words."""
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from tests.people import actions_of
+from vibrator.actions import UserAction
+from vibrator.encoder import InstructionalEncoder
+from vibrator.encoders.ports import EncoderConfig
+from vibrator.encoders.registry import MODELS, register_encoder
+from vibrator.errors import BadInput, ModelUnavailable, UnknownName
+
+TEXTS = ["a guide to gRPC", "plum cake", "день в горах", "🏔️ 🏃", "x" * 5000]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return InstructionalEncoder("embedded")
+
+
+@pytest.mark.parametrize("encode", ["encode_items", "encode_sliders"])
+def test_rows_are_unit_float32_in_order(encoder, encode):
+    rows = getattr(encoder, encode)(TEXTS)
+    assert rows.shape == (5, encoder.dimensions)
+    assert rows.dtype == np.float32
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+    assert np.array_equal(getattr(encoder, encode)(reversed(TEXTS)), rows[::-1])
+
+
+def test_none_in_none_out(encoder):
+    for rows in (
+        encoder.encode_items([]),
+        encoder.encode_actions(iter(())),
+        encoder.encode_freeform("Read:", []),
+    ):
+        assert rows.shape == (0, encoder.dimensions)
+
+
+def test_the_wording_of_an_action_is_read_and_centred_away(encoder):
+    wrote, clicked = (UserAction(kind, "a guide to gRPC") for kind in ("write", "click"))
+    rows = encoder.encode_actions([wrote, clicked])
+    item = encoder.encode_items(["a guide to gRPC"])[0]
+    assert not np.array_equal(rows[0], rows[1])
+    assert (rows @ item > 0.8).all()
+
+
+def test_centring_takes_away_what_all_texts_share():
+    plain = InstructionalEncoder(EncoderConfig("embedded", center=False))
+    centred = InstructionalEncoder("embedded")
+    texts = [f"{a} {b}" for a in ("quick", "old", "blue") for b in ("soup", "train", "song", "tax")]
+
+    def mean_length(encoder):
+        return np.linalg.norm(encoder.encode_items(texts).mean(axis=0))
+
+    assert mean_length(centred) < mean_length(plain) + 0.05
+    assert plain.fingerprint != centred.fingerprint
+
+
+def test_the_fingerprint_is_that_of_the_vectors():
+    same, other = (
+        InstructionalEncoder("embedded"),
+        InstructionalEncoder("embedded", item_instruction="Read: "),
+    )
+    assert InstructionalEncoder("embedded").fingerprint == same.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [
+        (["ok", ""], r"texts\[1\]"),
+        ([None], r"texts\[0\]"),
+        ([b"bytes"], r"texts\[0\]"),
+        (["\ud800"], "surrogate"),
+        ([["Represent:", "text"]], "instruction"),
+        ("one text", "single text"),
+    ],
+)
+def test_bad_texts_are_refused_by_place(encoder, texts, named):
+    with pytest.raises(BadInput, match=named):
+        encoder.encode_items(texts)
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "./no/such/folder", "/no/such/folder"])
+def test_a_model_that_is_not_there_is_refused_with_both_ways_out(name):
+    with pytest.raises(
+        (UnknownName, ModelUnavailable), match=r'local folder.*InstructionalEncoder."embedded"'
+    ):
+        InstructionalEncoder(name)
+
+
+def test_a_model_of_your_own_is_one_registration_away(encoder):
+    register_encoder("mine", lambda _config: encoder.model)
+    try:
+        assert np.array_equal(
+            InstructionalEncoder("mine:x").encode_items(TEXTS), encoder.encode_items(TEXTS)
+        )
+    finally:
+        del MODELS["mine"]
+
+
+def test_memory_is_bounded():
+    small = InstructionalEncoder(EncoderConfig("embedded", memory_vectors=40))
+    for start in range(0, 400, 10):
+        small.encode_items([f"text {i}" for i in range(start, start + 10)])
+    assert len(small._memory) + len(small._older) <= 40
+
+
+def test_threads_see_the_same_vectors(encoder):
+    fresh = InstructionalEncoder("embedded")
+    texts = [f"night train {i}" for i in range(200)]
+    found = [None] * 4
+
+    def work(place):
+        found[place] = fresh.encode_items(texts)
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(rows, encoder.encode_items(texts)) for rows in found)
+
+
+def test_the_same_text_gives_the_same_bytes_on_any_thread_count():
+    code = (
+        "import hashlib; from vibrator import InstructionalEncoder; from tests.people import *\n"
+        "e = InstructionalEncoder('embedded')\n"
+        "rows = e.encode_actions(actions_of('ada')).tobytes()\n"
+        "rows += e.encode_items(list(SLIDERS)).tobytes()\n"
+        "print(hashlib.sha256(rows).hexdigest())"
+    )
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+    prints = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=dict.fromkeys(names, count) | {"PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for count in ("1", "2", "4")
+    }
+    assert len(prints) == 1
+
+
+def test_people_differ(encoder):
+    ada, bruno = (
+        encoder.encode_actions(actions_of(name)).mean(axis=0) for name in ("ada", "bruno")
+    )
+    cosine = ada @ bruno / np.linalg.norm(ada) / np.linalg.norm(bruno)
+    assert cosine < 0.5
