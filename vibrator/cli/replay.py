@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.markup import escape
 
 from vibrator.cli._output import Format, note, show
 from vibrator.errors import BadInput, BadRows
@@ -30,7 +31,7 @@ def run(
     output_dir: Path = typer.Option(Path("replay"), help="Where tables, figures, report go."),
     config: Path | None = typer.Option(None, help="YAML file; see configs/default.yaml."),
     paper: bool = typer.Option(False, help="Keep the paper's choices, to reproduce its tables."),
-    figures: bool = typer.Option(True, help="Draw the PNG figures (needs vibrator[charts])."),
+    figures: bool = typer.Option(True, help="Draw the PNG figures (needs the extra: charts)."),
     skip_bad_rows: bool = typer.Option(False, help="Go on without rows that break rules."),
     output_format: Format = typer.Option(Format.table, "--format", help="How stdout is written."),
 ) -> None:
@@ -112,7 +113,7 @@ class _Work:
         report = RowReport()
         log = load_event_log(dataset, self.data_dir, report=report)
         for row in report.rows[:SHOWN_ROWS]:
-            note(f"left out: {row}")
+            note(escape(f"left out: {row}"))
         if report.count > report.torn and not self.skip_bad_rows:
             raise BadRows(f"{report}; --skip-bad-rows goes on without them", report)
         return log
