@@ -32,9 +32,10 @@ CATEGORIES, ITEMS, EVENTS_A_USER = 30, 50_000, 100
 
 
 def timed(work):
-    start = time.perf_counter()
+    """Seconds of the one core that the work runs on: other work on the machine does not count."""
+    start = time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
 
 
 def median_seconds(work):
@@ -90,9 +91,11 @@ def synthetic_log(n_events):
 
 def large_replay(n_events, pipe):
     log = synthetic_log(n_events)
+    start = time.perf_counter()
     seconds, per_user = timed(lambda: evaluate_policies_on_event_log(*log))
+    wall = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    pipe.send({"seconds": seconds, "peak_gb": peak, "users": len(per_user)})
+    pipe.send({"seconds": seconds, "wall_seconds": wall, "peak_gb": peak, "users": len(per_user)})
 
 
 def at_scale(n_events):

@@ -206,6 +206,8 @@ def test_times_may_be_datetimes():
         ({"cat_idx": 0.5}, "cat_idx must"),
         ({"ts": pd.Timestamp("2026-01-01")}, "naive"),
         ({"ts": None}, "ts must"),
+        ({"ts": np.inf}, "ts must"),
+        ({"ts": "soon"}, "ts must"),
     ],
 )
 def test_events_that_break_rules_are_refused(change, words):
@@ -213,6 +215,14 @@ def test_events_that_break_rules_are_refused(change, words):
 
     with pytest.raises(BadInput, match=words):
         evaluate_policies_on_event_log(events.assign(**change), *rest)
+
+
+def test_items_need_categories_that_exist():
+    events, mapping, categories = random_log(7)
+
+    for wrong in (categories, 0.5, -2):
+        with pytest.raises(BadInput, match="item_to_cat_idx"):
+            evaluate_policies_on_event_log(events, mapping | {0: wrong}, categories)
 
 
 def test_logs_without_enough_history_are_refused():

@@ -21,7 +21,7 @@ COLUMNS = ("user_id", "item_id", "ts", "cat_idx", "weight")
 UNKNOWN = -1  # the category of an item that the mapping does not name
 TEST_EVENTS = 5  # of each user at most
 TRAIN_SHARE = 0.8
-MIN_TRAIN, MIN_EVENTS = 5, 10  # with which every user has two test events or more
+MIN_TRAIN, MIN_EVENTS = 5, 10  # so everybody has five events of history, two of future
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,12 @@ def _sorted_again(order: Ints, time: Floats, start: Ints, cut: Ints, end: Ints) 
 
 
 def _categories(item_ids: Any, mapping: Mapping[Any, int], n_categories: int) -> Ints:
-    found = pd.Series(mapping).reindex(item_ids).fillna(UNKNOWN).to_numpy()
+    found = pd.Series(mapping, dtype="float64").reindex(item_ids).fillna(UNKNOWN).to_numpy()
     places: Ints = found.astype(np.int64)
-    if len(places) and not (places.min() >= UNKNOWN and places.max() < n_categories):
-        wrong = places[(places < UNKNOWN) | (places >= n_categories)][0]
-        raise BadInput(f"item_to_cat_idx must lie from 0 to {n_categories - 1}, got {wrong}")
+    wrong = (places != found) | (places < UNKNOWN) | (places >= n_categories)
+    if wrong.any():
+        rule = f"item_to_cat_idx must give whole numbers from 0 to {n_categories - 1}"
+        raise BadInput(f"{rule}, got {found[wrong][0]} for {item_ids[wrong][0]!r}")
     return places
 
 
@@ -135,7 +136,16 @@ def _seconds(ts: pd.Series) -> Floats:
     if isinstance(ts.dtype, pd.DatetimeTZDtype):
         epoch = pd.Timestamp(0, tz="UTC")
         return np.asarray((ts - epoch) / pd.Timedelta(seconds=1), dtype=np.float64)
-    return np.asarray(ts, dtype=np.float64)
+    return _finite(ts)
+
+
+def _finite(column: pd.Series) -> Floats:
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise BadInput(f"{column.name} must be numbers, got {column.dtype}")
+    values = np.asarray(column, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise BadInput(f"{column.name} must be finite, got {values[~np.isfinite(values)][0]}")
+    return values
 
 
 def _check(events: pd.DataFrame, n_categories: int) -> None:
@@ -149,7 +159,9 @@ def _check(events: pd.DataFrame, n_categories: int) -> None:
         if len(gaps):
             raise BadInput(f"{name} must be known in every event, missing in row {gaps[0]}")
     _check_categories(events["cat_idx"], n_categories)
-    _check_weights(np.asarray(events["weight"], dtype=np.float64))
+    weight = _finite(events["weight"])
+    if (weight < 0).any():
+        raise BadInput(f"weight must not be negative, got {weight[weight < 0][0]}")
 
 
 def _check_categories(cat_idx: pd.Series, n_categories: int) -> None:
@@ -158,9 +170,3 @@ def _check_categories(cat_idx: pd.Series, n_categories: int) -> None:
     if len(cat_idx) and not (cat_idx.min() >= 0 and cat_idx.max() < n_categories):
         found = f"{cat_idx.min()} to {cat_idx.max()}"
         raise BadInput(f"cat_idx must lie from 0 to {n_categories - 1}, got {found}")
-
-
-def _check_weights(weight: Floats) -> None:
-    good = np.isfinite(weight) & (weight >= 0)
-    if not good.all():
-        raise BadInput(f"weight must be finite and not negative, got {weight[~good][0]}")

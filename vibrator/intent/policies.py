@@ -85,9 +85,12 @@ class Thresholds:
 
 
 class IntentPolicy(Protocol):
-    """A policy over moments; `Planned` makes the production port out of its `plan`."""
+    """What a replay asks of a policy; for production the `Policy` port comes on top."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in tables and logs."""
+        ...
 
     def rehearse(self, moments: Moments, net: Verdict, rng: np.random.Generator) -> Slates:
         """Decide every row in order, learning in between from `net`, the net worth of slates."""
@@ -288,7 +291,7 @@ class Blueprint:
     paper: bool = False
 
 
-POLICIES: dict[str, Callable[[Blueprint], Any]] = {
+POLICIES: dict[str, Callable[[Blueprint], IntentPolicy]] = {
     "Static": lambda plan: Static(plan.picker),
     "Triggers": lambda plan: Triggers(plan.picker),
     "Liquid+Rules": lambda plan: LiquidRules(plan.thresholds, plan.picker),
@@ -298,7 +301,7 @@ POLICIES: dict[str, Callable[[Blueprint], Any]] = {
 }
 
 
-def build_policy(name: str, blueprint: Blueprint | None = None) -> Any:
+def build_policy(name: str, blueprint: Blueprint | None = None) -> IntentPolicy:
     """The policy registered under a name.
 
     >>> build_policy("Static").name

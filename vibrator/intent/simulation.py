@@ -16,6 +16,7 @@ from vibrator.errors import BadInput
 from vibrator.intent.policies import (
     POLICIES,
     Blueprint,
+    IntentPolicy,
     LiquidRules,
     Moments,
     Thresholds,
@@ -79,10 +80,13 @@ class Scenario:
         unknown = sorted(self.manners.keys() - AUDIENCES.keys() | self.manners.keys() - POLICIES)
         if unknown:
             raise BadInput(f"manners must be of policies with an audience, got {unknown}")
+        for name, manner in self.manners.items():
+            if not isinstance(manner, Manner):
+                raise BadInput(f"manners of {name} must be a Manner, got {manner!r}")
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class Instant:
     """What is true of every user at one step."""
 
     raw: Floats
@@ -96,7 +100,7 @@ class Hour:
 class Tally:
     """What became of one policy so far."""
 
-    policy: Any
+    policy: IntentPolicy
     manner: Manner
     sent_this_week: NDArray[np.int64]
     eligible: int = 0
@@ -105,18 +109,18 @@ class Tally:
     trust_events: int = 0
 
 
-def _batch(hour: Hour, gate: LiquidRules) -> Bools:
-    return np.asarray(hour.raw_before >= gate.thresholds.theta)
+def _batch(instant: Instant, gate: LiquidRules) -> Bools:
+    return np.asarray(instant.raw_before >= gate.thresholds.theta)
 
 
-def _on_event(hour: Hour, gate: LiquidRules) -> Bools:  # noqa: ARG001 - audiences are called alike
-    return hour.event
+def _on_event(instant: Instant, gate: LiquidRules) -> Bools:  # noqa: ARG001 - audiences are called alike
+    return instant.event
 
 
-def _confident(hour: Hour, gate: LiquidRules) -> Bools:
-    anywhere = np.zeros(len(hour.score), dtype=np.intp)
-    slates = gate.plan(Moments(hour.score, anywhere, anywhere, anywhere))
-    return np.asarray(hour.fresh & (slates.size > 0))
+def _confident(instant: Instant, gate: LiquidRules) -> Bools:
+    anywhere = np.zeros(len(instant.score), dtype=np.intp)
+    slates = gate.plan(Moments(instant.score, anywhere, anywhere, anywhere))
+    return np.asarray(instant.fresh & (slates.size > 0))
 
 
 AUDIENCES = {
@@ -164,26 +168,26 @@ def _one_seed(world: Scenario, seed: int) -> list[dict[str, Any]]:
     ]
     for step in range(round(world.days / world.step_days)):
         now = step * world.step_days
-        hour = _hour(world, now, onset, intensity, rng)
+        instant = _instant(world, now, onset, intensity, rng)
         for tally in tallies:
-            if now % WEEK_DAYS == 0:
+            if now // WEEK_DAYS > (now - world.step_days) // WEEK_DAYS:
                 tally.sent_this_week[:] = 0
-            audience = AUDIENCES[tally.policy.name](hour, gate)
+            audience = AUDIENCES[tally.policy.name](instant, gate)
             who = np.flatnonzero(audience & (tally.sent_this_week < world.cap_per_week))
             if len(who):
-                _act(world, hour.score[who], who, tally, rng)
+                _act(world, instant.score[who], who, tally, rng)
     return [_row(seed, tally) for tally in tallies]
 
 
-def _hour(
+def _instant(
     world: Scenario, now: float, onset: Floats, intensity: Floats, rng: np.random.Generator
-) -> Hour:
+) -> Instant:
     age = now - onset
     raw = intensity * fade(age, half_life=world.half_life_days)
     before = intensity * fade(age - world.static_lag_days, half_life=world.half_life_days)
     event = rng.random(len(onset)) < -np.expm1(-EVENT_RATE * raw * world.step_days)
     score = raw + EVENT_BOOST * intensity * event
-    return Hour(raw, before, score, event, (age <= world.ttl_days) | event)
+    return Instant(raw, before, score, event, (age <= world.ttl_days) | event)
 
 
 def _act(
