@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from vibrator.bandits import EgreedyV1
 from vibrator.cli import build
 from vibrator.decisions import Decision, Outcome
 from vibrator.errors import (
@@ -57,6 +58,7 @@ from vibrator.simulate.llm import prompt_of
 from vibrator.simulate.personas import by_day
 from vibrator.simulate.results import reward_curves
 from vibrator.simulate.world import Episode
+from vibrator.stores import Which, open_store
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ADA, TIP = standard_world()[0], Tip("t1", "renew the certificate", 4, is_overdue=True)
@@ -316,8 +318,6 @@ def test_events_are_exported_as_parquet(tmp_path):
 
 
 def test_the_tables_stand_beside_those_of_the_store(tmp_path):
-    from vibrator.stores.opening import open_store
-
     store = open_store(f"sqlite:///{tmp_path / 'app.db'}")
     Rehearsals(tmp_path / "app.db").begin("r1", SMALL, NOW)
     store.close()
@@ -528,6 +528,25 @@ def test_the_command_line_rehearses(tmp_path):
     assert {row["policy"] for row in json.loads(result.stdout)} == {"linucb", "oracle"}
     assert "<svg" in (tmp_path / "r.html").read_text()
     assert len(Rehearsals(tmp_path / "s.db").runs()) == 1
+
+
+def test_a_log_of_egreedy_v1_is_compared_with_and_played_back(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'app.db'}")
+    tips, rng = EgreedyV1(store.decisions), np.random.default_rng(0)
+    for n, tip in enumerate(draw_tips(rng, 60)):
+        tips.score("ada", [tip.facts], at=NOW, decision_id=f"e{n}", rng=rng)
+        tips.reward(f"e{n}", "done", dwell_ms=60_000, at=NOW)
+    store.close()
+    asked = ["simulate", "random", "--events", "40", "--seeds", "1", "--log"]
+    result = CliRunner().invoke(build(), [*asked, str(tmp_path / "app.db")])
+
+    assert result.exit_code == 0, result.output
+    assert "do not trust it yet" in result.stderr.replace("\n", " ")
+    again = open_store(f"sqlite:///{tmp_path / 'app.db'}")
+    pairs = [(decision, came) for _, decision, came in again.decisions.outcomes(Which())]
+    again.close()
+    played = ReplayJudge(pairs).judge(ADA, Tip("t", "x", 2), 9, 0, rng)
+    assert played == ("done", 60_000, 1.0)
 
 
 def test_the_command_line_evaluates_a_policy(tmp_path):

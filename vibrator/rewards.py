@@ -31,6 +31,30 @@ class RewardMap:
             if not all(math.isfinite(reward) for _, reward in steps):
                 raise BadInput(f"rewards of {action!r} must be finite, got {list(steps)}")
 
+    @classmethod
+    def of(cls, data: Mapping[str, Sequence[Sequence[float | None]]]) -> RewardMap:
+        """From JSON or YAML, which write the open end as null.
+
+        >>> RewardMap.of({"done": [[15000, -0.3], [None, 1.0]]}).reward("done", 60_000)
+        1.0
+        """
+        try:
+            steps = {
+                action: [(_open_ended(bound), reward) for bound, reward in rows]
+                for action, rows in data.items()
+            }
+        except (TypeError, ValueError, AttributeError):
+            wanted = "a reward map is {action: [[dwell below or null, reward], …]}"
+            raise BadInput(f"{wanted}, got {data!r}") from None
+        return cls(steps)  # type: ignore[arg-type]  # __post_init__ checks the rewards
+
+    def as_data(self) -> dict[str, list[list[float | None]]]:
+        """The way back, for JSON or YAML."""
+        return {
+            action: [[None if math.isinf(bound) else bound, reward] for bound, reward in steps]
+            for action, steps in self.steps.items()
+        }
+
     def reward(self, action: str, dwell_ms: float = 0.0) -> float:
         """The reward of the first step whose bound lies above the dwell."""
         if action not in self.steps:
@@ -58,3 +82,7 @@ def infer_reward(
     [-0.3, 1.0, 0.6, 0.3]
     """
     return rewards.reward(action, dwell_ms)
+
+
+def _open_ended(bound: float | None) -> float:
+    return math.inf if bound is None else float(bound)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -137,7 +137,7 @@ class EgreedyV1:
             reason=f"expects {mean[place]:.3f}",
             policy=POLICY,
             propensities=dict(zip(names, chances.tolist(), strict=True)),
-            context={"hour": hour, "day_of_week": day},
+            context={"hour": hour, "day_of_week": day, **_kind(tips[place])},
             features={"x": rows[place].tolist()},
             surface="tips",
         )
@@ -199,3 +199,10 @@ class EgreedyV1:
             rewards = [outcome.reward for _, outcome in came]
             model.learn(np.zeros(len(came), np.intp), x, rewards)  # type: ignore[arg-type]
         return model
+
+
+def _kind(tip: TipFacts) -> dict[str, Any]:
+    """What a replay of the log asks of the tip that was shown."""
+    facts = asdict(tip)
+    del facts["tip_id"]
+    return facts

@@ -111,6 +111,8 @@ class LinearModel:
 
     def learn_one(self, arm: int, x: Floats, reward: float) -> None:
         """One reward: A⁻¹ −= A⁻¹x xᵀA⁻¹/(1+xᵀA⁻¹x) and θ += A⁻¹x (r−x·θ)/(1+xᵀA⁻¹x)."""
+        if len(x) != self.d:
+            raise BadInput(f"context must have {self.d} numbers, got {len(x)}")
         place = 0 if self.shared else arm
         belief = self._belief_of[place]
         step = blas.dgemv(1.0, belief, x, trans=1)
@@ -159,7 +161,9 @@ class LinearModel:
     def estimate_one(self, x: Floats, *, needs: str = "width") -> Estimates:
         """One context, without the checks and loops of a batch."""
         if self.shared:
-            return self._shared_estimates(x, needs)
+            return self._shared_estimates(self._rows(x, "context"), needs)
+        if len(x) != self.d:
+            raise BadInput(f"context must have {self.d} numbers, got {len(x)}")
         both = self._stacked.dot(x).reshape(-1, self.d + 1)
         mean = both[:, self.d]
         return Estimates(mean, None if needs == "mean" else np.sqrt(both[:, : self.d].dot(x)))

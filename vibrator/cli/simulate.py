@@ -31,7 +31,8 @@ def run(
     seeds: int = typer.Option(5, min=1, help="Seeds, each with its own events."),
     first_seed: int = typer.Option(0, min=0, help="The first seed."),
     personas: Path = typer.Option(None, help="YAML of personas; default: the standard world."),
-    judge: str = typer.Option("published", help="published, smooth, llm or command."),
+    judge: str = typer.Option("published", help="published, smooth, llm, command or replay."),
+    log: Path = typer.Option(None, help="Our store's .db: compared with, or played back."),
     model: str = typer.Option(None, help="For --judge llm: openai:NAME or anthropic:NAME."),
     fall_back: bool = typer.Option(False, help="Let the rules judge where the model fails."),
     max_calls: int = typer.Option(1000, help="Budget of calls to the model."),
@@ -62,7 +63,13 @@ def run(
     from vibrator.simulate.runner import DEFAULT_LINEUP, Plan
     from vibrator.simulate.world import World
 
-    wanted = {"model": model, "fall_back": fall_back, "command": command, "cache": cache}
+    wanted = {
+        "model": model,
+        "fall_back": fall_back,
+        "command": command,
+        "cache": cache,
+        "log": log,
+    }
     chosen = _judge(judge, wanted | {"budget": (max_calls, max_money, price)})
     people = read_personas(personas) if personas else standard_world()
     world = World(people, chosen, mean_delay=mean_delay, missing=missing)
@@ -75,6 +82,8 @@ def run(
         note(f"wrote {html}")
     rows: list[Any] = differences(runs, plan.policies[0]) if compare else policy_rows(runs)
     show([row.row() for row in rows], how, title=f"{events} events, {seeds} seeds")
+    if log:
+        _compare_with(log, runs)
     if hasattr(chosen, "report"):
         note(f"model: {chosen.report()}")
 
@@ -121,6 +130,33 @@ def _rehearse(plan: Plan, workers: int, kept: _Kept) -> list[Run]:
     return runs
 
 
+def _compare_with(log: Path, runs: list[Run]) -> None:
+    import numpy as np
+
+    from vibrator.simulate.fidelity import Behaviour, behaviour_of, fidelity, verdict
+
+    real, rng = behaviour_of(_pairs(log)), np.random.default_rng(0)
+    simulated = Behaviour(runs[0].actions, runs[0].dwell_ms)
+    rows = fidelity(simulated, real, rng)
+    for row in rows:
+        note(f"likeness of {runs[0].policy} to {log}: {row}")
+    note(verdict(rows))
+
+
+def _pairs(path: Path) -> list[Any]:
+    from vibrator.errors import BadInput
+    from vibrator.stores.opening import open_store
+    from vibrator.stores.ports import Which
+
+    if not path.exists():
+        raise BadInput(f"there is no store {path}")
+    store = open_store(f"sqlite:///{path}")
+    try:
+        return [(decision, came) for _, decision, came in store.decisions.outcomes(Which())]
+    finally:
+        store.close()
+
+
 def _stderr() -> Any:
     from rich.console import Console
 
@@ -129,7 +165,7 @@ def _stderr() -> Any:
 
 def _judge(name: str, given: dict[str, Any]) -> Judge:
     from vibrator.errors import BadInput
-    from vibrator.simulate.judges import CommandJudge, RuleJudge
+    from vibrator.simulate.judges import CommandJudge, ReplayJudge, RuleJudge
     from vibrator.simulate.llm import Budget, LLMJudge, open_model
 
     if name == "llm":
@@ -146,4 +182,8 @@ def _judge(name: str, given: dict[str, Any]) -> Judge:
         if not given["command"]:
             raise BadInput("--judge command needs --command")
         return CommandJudge(tuple(shlex.split(given["command"])))
+    if name == "replay":
+        if not given["log"]:
+            raise BadInput("--judge replay needs --log")
+        return ReplayJudge(_pairs(given["log"]))
     return RuleJudge(name)

@@ -1,6 +1,6 @@
 """Rehearsal on simulated people."""
 
-from vibrator.simulate.fidelity import Behaviour, Likeness, fidelity
+from vibrator.simulate.fidelity import Behaviour, Likeness, behaviour_of, fidelity
 from vibrator.simulate.judges import (
     CommandJudge,
     Judge,
@@ -40,6 +40,7 @@ __all__ = [
     "Tip",
     "Verdict",
     "World",
+    "behaviour_of",
     "differences",
     "draw_tips",
     "fidelity",

@@ -110,9 +110,14 @@ class Loop:
 
     def behaviour(self, contender: str) -> Behaviour:
         """What people did when something was shown, for the comparison with a real log."""
-        shown = [verdict for _, verdict in self.lived[contender] if verdict is not None]
-        dwell = np.array([verdict.dwell_ms for verdict in shown], dtype=np.float64)
-        return Behaviour(tuple(verdict.action for verdict in shown), dwell)
+        lived = self.lived[contender]
+        shown = [(decision, verdict) for decision, verdict in lived if verdict is not None]
+        fits = [decision.features.get("fit") for decision, _ in shown]
+        return Behaviour(
+            tuple(verdict.action for _, verdict in shown),
+            np.array([verdict.dwell_ms for _, verdict in shown], dtype=np.float64),
+            None if None in fits else np.array(fits, dtype=np.float64),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vibrator.decisions import Decision, Outcome
 from vibrator.errors import BadInput
 from vibrator.stats.intervals import Interval
 from vibrator.stats.rows import Row
@@ -48,6 +49,17 @@ class Behaviour:
         actions = np.array(self.actions, dtype=object)[rows]
         scores = None if self.scores is None else self.scores[rows]
         return Behaviour(tuple(actions), self.dwell_ms[rows], scores)
+
+
+def behaviour_of(log: Iterable[tuple[Decision, Outcome]]) -> Behaviour:
+    """A real log; the slider response is known where every decision kept its `fit`."""
+    pairs = list(log)
+    fits = [decision.features.get("fit") for decision, _ in pairs]
+    return Behaviour(
+        tuple(outcome.what for _, outcome in pairs),
+        np.array([outcome.dwell_ms or 0.0 for _, outcome in pairs]),
+        None if None in fits else np.array(fits, dtype=np.float64),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from vibrator.simulate.results import (
 )
 from vibrator.simulate.runner import ORACLE, Run, by_policy
 
+SUMMARY = ("policy", "reward", "low", "high", "regret")
+
 
 def report_data(runs: Sequence[Run], *, baseline: str | None = None) -> dict[str, Any]:
     """Everything on the page as plain values."""
@@ -70,13 +72,13 @@ def _sections(runs: Sequence[Run], baseline: str | None) -> list[str]:
     parts = [reward_chart(runs)]
     if found:
         parts.append(difference_chart(found))
-    for name, caption in (
-        ("policies", "Policies, best first"),
-        ("actions", "What people did"),
-        ("personas", "Person by person"),
-    ):
-        parts.append(table(_dashed(data[name]), caption))
-    return parts
+    summary = [{name: row[name] for name in SUMMARY} for row in data["policies"]]
+    return [
+        *parts,
+        table(_dashed(summary), "Policies, best first"),
+        table(data["actions"], "What people did: shares of all events"),
+        table(_crossed(data["personas"]), "Person by person: mean reward"),
+    ]
 
 
 def _lead(runs: Sequence[Run]) -> str:
@@ -92,6 +94,15 @@ def _needed(row: Difference) -> str:
     if row.events is None or row.verdict == "not told apart":
         return row.verdict
     return f"{row.verdict}; an A/B test would need {row.events:,.0f} events an arm to see it"
+
+
+def _crossed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row a persona, a column a policy."""
+    people: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        person = {"persona": row["persona"], "events": row["events"]}
+        people.setdefault(row["persona"], person)[row["policy"]] = row["reward"]
+    return list(people.values())
 
 
 def _dashed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

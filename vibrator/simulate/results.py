@@ -150,7 +150,7 @@ class Curve:
     high: tuple[float, ...]
 
 
-def reward_curves(runs: Sequence[Run], *, points: int = 40, skip: float = 0.02) -> list[Curve]:
+def reward_curves(runs: Sequence[Run], *, points: int = 40, skip: float = 0.05) -> list[Curve]:
     """The reward curve of every policy; the first events, all noise, are left out."""
     curves = []
     for policy, mine in by_policy(runs).items():
