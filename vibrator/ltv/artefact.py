@@ -17,7 +17,8 @@ from vibrator.ltv.boosting import Trees
 from vibrator.ltv.config import LtvConfig
 from vibrator.ltv.model import LtvModel
 from vibrator.ltv.pipeline import Trained
-from vibrator.ltv.plain import from_plain, to_plain
+from vibrator.ltv.plain import Leaves, from_plain, to_plain
+from vibrator.ltv.stack import XgbTrees
 
 FORMAT = 1
 MANIFEST, MODEL, REPORT = "manifest.json", "model.json", "report.json"
@@ -77,14 +78,14 @@ def _manifest(trained: Trained, folder: Path, config: LtvConfig) -> Manifest:
 def _write_model(model: LtvModel, folder: Path) -> None:
     texts: list[str] = []
 
-    def put(trees: Trees) -> str:
-        name = f"trees/{len(texts):02d}.txt"
+    def put(trees: Trees | XgbTrees) -> str:
+        name = f"trees/{len(texts):02d}.{'txt' if isinstance(trees, Trees) else 'json'}"
         texts.append(name)
         (folder / "trees").mkdir(exist_ok=True)
         (folder / name).write_text(trees.text, encoding="utf-8")
         return name
 
-    _write(folder / MODEL, to_plain(model, {Trees: put}))
+    _write(folder / MODEL, to_plain(model, {Trees: put, XgbTrees: put}))
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -113,14 +114,18 @@ def load(folder: str | Path) -> LtvModel:
     home = Path(folder)
     manifest = read_manifest(home)
 
-    def get(name: str) -> Trees:
+    def text(name: str) -> str:
         if name not in manifest.checksums:
             raise ArtefactError(f"{home / MODEL} points to {name!r}, which the manifest lacks")
-        return Trees((home / name).read_text(encoding="utf-8"))
+        return (home / name).read_text(encoding="utf-8")
 
+    leaves: Leaves = {
+        Trees: lambda name: Trees(text(name)),
+        XgbTrees: lambda name: XgbTrees(text(name)),
+    }
     data = json.loads((home / MODEL).read_text(encoding="utf-8"))
     try:
-        return from_plain(LtvModel, data, at=MODEL, leaves={Trees: get})
+        return from_plain(LtvModel, data, at=MODEL, leaves=leaves)
     except (BadInput, TypeError) as error:
         raise ArtefactError(f"{home / MODEL} cannot be read: {error}") from None
 

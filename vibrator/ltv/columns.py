@@ -23,6 +23,7 @@ PEEK = 1_000  # rows that are looked at to tell the kind of a column of Python o
 KINDS = ("number", "flag", "category", "time", "epoch_s", "epoch_ms", "map", "list", "pairs",
          "histogram")  # fmt: skip
 PLAIN = frozenset({"number", "flag"})
+OBVIOUS = {"number": "fiu", "flag": "b", "epoch_s": "fiu", "epoch_ms": "fiu", "time": "M"}
 TIMES = frozenset({"time", "epoch_s", "epoch_ms"})
 
 
@@ -84,15 +85,21 @@ class Schema:
     def check(self, frame: pd.DataFrame) -> None:
         """Refuse a frame that does not fit, naming every column that is at fault."""
         faults = []
-        if self.time not in frame:
+        types = dict(zip(frame.columns, frame.dtypes, strict=True))
+        if self.time not in types:
             faults.append(f"{self.time}: missing (time)")
         for name, kind in self.kinds.items():
-            if name not in frame:
+            if name not in types:
                 faults.append(f"{name}: missing ({kind})")
-            elif not _fits(kind, frame[name]):
-                faults.append(f"{name}: {frame[name].dtype} is no {kind}")
+            elif not (_obvious(kind, types[name]) or _fits(kind, frame[name])):
+                faults.append(f"{name}: {types[name]} is no {kind}")
         if faults:
             raise ArtefactError("the rows do not fit the model: " + "; ".join(faults))
+
+
+def _obvious(kind: str, dtype: Any) -> bool:
+    """Whether the type alone settles it, as it mostly does and at no cost."""
+    return isinstance(dtype, np.dtype) and dtype.kind in OBVIOUS.get(kind, "")
 
 
 def _fits(kind: str, column: pd.Series) -> bool:
@@ -124,6 +131,7 @@ class View:
         self.frame, self.schema = frame, schema
         self.size = len(frame)
         self._numbers: dict[str, Floats] = {}
+        self._words: dict[str, NDArray[Any]] = {}
         self._seconds: Floats | None = None
 
     def has(self, name: str | None) -> bool:
@@ -143,7 +151,9 @@ class View:
 
     def words(self, name: str) -> NDArray[Any]:
         """A category column as objects; None or NaN where nothing is known."""
-        return np.asarray(self.frame[name].to_numpy(dtype=object))
+        if name not in self._words:
+            self._words[name] = self.frame[name].to_numpy(dtype=object)
+        return self._words[name]
 
     @property
     def now(self) -> Floats:

@@ -14,6 +14,8 @@ from vibrator.errors import BadInput
 from vibrator.ltv.bids import BidRule
 from vibrator.ltv.heads import ChainSettings
 from vibrator.ltv.plain import from_plain
+from vibrator.ltv.sampling import SAMPLERS, HistPlan
+from vibrator.ltv.selection import SelectionPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +99,21 @@ class Partitions:
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """Resampling of the training rows; `auto` tries each and keeps one only if it wins."""
+    """Resampling of training rows: none, histos, histus; auto tries each, keeps what wins.
+
+    With `corrected` the inverse weights are used in training; the levels are set on rows as they
+    come in any case. A method wins by `margin` in mean Gini on the rows kept for deciding.
+    """
 
     method: str = "none"
-    beta: float = 0.5
-    bins: int = 10
-    most_copies: int = 5
+    hist: HistPlan = field(default_factory=HistPlan)
+    corrected: bool = True
+    margin: float = 0.002
 
-
-@dataclass(frozen=True, slots=True)
-class SelectionPlan:
-    """Which of the engineered features stay; a step that is null is skipped."""
-
-    variance: float | None = 1e-12
-    correlation: float | None = 0.995
-    importance: float | None = None
-    mutual_information: float | None = None
-    shap: float | None = None
+    def __post_init__(self) -> None:
+        known = ("none", "auto", *SAMPLERS)
+        if self.method not in known:
+            raise BadInput(f"sampling.method must be one of {known}, got {self.method!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,11 +311,15 @@ def _matrix(columns: Mapping[str, Floats], names: Sequence[str], rows: int) -> M
 
 def _coded(words: NDArray[Any], vocabulary: Sequence[str]) -> Floats:
     """The place in the vocabulary; one past its end for other words, NaN for none."""
-    codes = pd.Index(vocabulary, dtype=object).get_indexer(words).astype(float)
-    unknown = codes < 0
-    if unknown.any():
-        codes[unknown] = np.where(pd.isna(words[unknown]), np.nan, len(vocabulary))
-    return np.asarray(codes)
+    place = {word: float(at) for at, word in enumerate(vocabulary)}
+    other = float(len(vocabulary))
+
+    def code(word: Any) -> float:
+        if isinstance(word, str):
+            return place.get(word, other)
+        return float("nan") if pd.isna(word) else place.get(str(word), other)
+
+    return np.fromiter(map(code, words), dtype=np.float64, count=len(words))
 
 
 def fit_features(

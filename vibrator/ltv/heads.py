@@ -21,6 +21,7 @@ from vibrator.ltv.calibration import (
     fit_logit_tilt,
     fit_poisson_level,
 )
+from vibrator.ltv.stack import Stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -233,11 +234,17 @@ class ValueChain:
     buyer_shares: ShareChain
     log_anchor: Trees
     log_shares: ShareChain
+    stack: Stack | None = None
+
+    def raw_anchor(self, parts: Mapping[str, Floats], X: Matrix, *, threads: int = 1) -> Floats:
+        """The uncalibrated mean at the longest horizon, by the stack where there is one."""
+        raw = self.anchor.raw(parts)
+        return raw if self.stack is None else self.stack.predict(X, raw, threads=threads)
 
     def predict(self, X: Matrix, *, threads: int = 1) -> Predictions:
         """Every head for every horizon."""
         parts = self.anchor.parts(X, threads=threads)
-        longest = self.anchor.level.apply(self.anchor.raw(parts))
+        longest = self.anchor.level.apply(self.raw_anchor(parts, X, threads=threads))
         chance = self.buyer_tilt.apply(parts["chance"])
         log_longest = np.maximum(self.log_anchor.predict(X, threads=threads), 0.0)
         return Predictions(
@@ -271,7 +278,8 @@ def calibrate_chain(
     The log1p head is left alone: its target is the typical revenue, not the mean.
     """
     parts = chain.anchor.parts(X, threads=threads)
-    level = fit_poisson_level(labels.longest, chain.anchor.raw(parts))
+    raw = chain.raw_anchor(parts, X, threads=threads)
+    level = fit_poisson_level(labels.longest, raw)
     return replace(
         chain,
         anchor=replace(chain.anchor, level=level),

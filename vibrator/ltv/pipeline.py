@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,15 +15,22 @@ from vibrator.ltv.boosting import BinnedTable, Task, Trees
 from vibrator.ltv.config import LtvConfig
 from vibrator.ltv.conformal import coverage_by_bin
 from vibrator.ltv.features import FeaturePlan
+from vibrator.ltv.frames import read_frame
 from vibrator.ltv.heads import (
     TWEEDIE_POWER,
     Lesson,
     Predictions,
+    ValueChain,
     calibrate_chain,
     fit_chain,
 )
 from vibrator.ltv.model import LtvModel, cross_intervals
+from vibrator.ltv.partitions import prepare_folder
+from vibrator.ltv.plain import to_plain
 from vibrator.ltv.prepared import Prepared, Side, prepare
+from vibrator.ltv.sampling import SAMPLERS
+from vibrator.ltv.selection import Dropped, mean_shap, select
+from vibrator.ltv.stacking import fit_stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,10 +38,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Matrix = NDArray[np.float32]
 
+SHAP_ROWS = 2_000
+SELECTION_ROWS = 60_000  # training rows that are enough to choose features by
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A model, the report about it on later rows, and what it was made from."""
+    """A model, the report about it on later rows, and the borders of its data."""
 
     model: LtvModel
     report: Mapping[str, Any]
@@ -45,45 +56,105 @@ def train(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None = 
     return train_prepared(prepare(frame, config, plan=plan), config)
 
 
+def train_source(config: LtvConfig) -> Trained:
+    """Train on what `paths.data` names: a folder in pieces, a file at once."""
+    if Path(config.paths.data).is_dir():
+        return train_prepared(prepare_folder(config.paths.data, config), config)
+    return train(read_frame(config.paths.data), config)
+
+
 def train_prepared(prepared: Prepared, config: LtvConfig) -> Trained:
     """The same from rows that are ready."""
-    lesson, kept = build_lesson(prepared, config)
-    model = fit_model(lesson, kept, prepared, config)
+    lesson, kept, dropped = build_lesson(prepared, config)
+    model, choices = fit_model(lesson, kept, prepared, config)
     baseline = fit_baseline(lesson, config)
     report = evaluate(model, prepared.test, baseline=baseline, config=config)
-    return Trained(model, report, prepared.window)
-
-
-def build_lesson(prepared: Prepared, config: LtvConfig) -> tuple[Lesson, tuple[int, ...]]:
-    """Bin the training rows once; every booster of this run learns from the same bins."""
-    learn = prepared.learn
-    rows = np.arange(len(learn) - prepared.stops)
-    kept = tuple(range(len(prepared.features.names)))
-    names = [prepared.features.names[i] for i in kept]
-    table = BinnedTable(
-        learn.X if len(kept) == learn.X.shape[1] else learn.X[:, kept],
-        names,
-        [name for name in names if name in prepared.features.categorical],
-        threads=config.threads,
-        seed=config.seed,
+    shown = prepared.test.X[:SHAP_ROWS][:, kept]
+    shap = shap_summary(model.chain, model.names, shown)
+    selection = {"kept": list(model.names), "dropped": to_plain(dropped)}
+    return Trained(
+        model, {**report, "selection": selection, "choices": choices, "shap": shap}, prepared.window
     )
-    stop = np.arange(rows.size, len(learn))
-    return Lesson(table, learn.labels, rows, stop if stop.size else None), kept
+
+
+def build_lesson(
+    prepared: Prepared, config: LtvConfig
+) -> tuple[Lesson, tuple[int, ...], list[Dropped]]:
+    """Choose features, then bin the training rows once for every booster of this run."""
+    learn, names = prepared.learn, prepared.features.names
+    size = len(learn) - prepared.stops
+    sample = np.arange(0, size, max(1, size // SELECTION_ROWS))
+    part = _table(learn.X[sample], names, prepared, config)
+    small = Lesson(part, learn.labels.take(sample), np.arange(sample.size))
+    kept, dropped = select(names, small, config.selection)
+    X = learn.X if len(kept) == len(names) else learn.X[:, kept]
+    stop = np.arange(size, len(learn))
+    table = _table(X, tuple(names[i] for i in kept), prepared, config)
+    return Lesson(table, learn.labels, np.arange(size), stop if stop.size else None), kept, dropped
+
+
+def _table(X: Matrix, names: tuple[str, ...], prepared: Prepared, config: LtvConfig) -> BinnedTable:
+    categorical = [name for name in names if name in prepared.features.categorical]
+    return BinnedTable(X, names, categorical, threads=config.threads, seed=config.seed)
 
 
 def fit_model(
     lesson: Lesson, kept: tuple[int, ...], prepared: Prepared, config: LtvConfig
-) -> LtvModel:
-    """Chain, levels and intervals."""
-    raw = fit_chain(lesson, config.chain)
+) -> tuple[LtvModel, dict[str, Any]]:
+    """Chain, levels and intervals; what is optional has to win on the rows kept for deciding."""
     X, labels = prepared.calibrate.X[:, kept], prepared.calibrate.labels
-    return LtvModel(
-        prepared.features,
-        kept,
-        calibrate_chain(raw, X, labels, threads=config.threads),
-        cross_intervals(raw, X, labels, config),
-        config.bids,
+    decide = prepared.decide
+
+    def worth(raw: ValueChain) -> float:
+        chain = calibrate_chain(raw, X, labels, threads=config.threads)
+        found = chain.predict(decide.X[:, kept], threads=config.threads).value
+        columns = zip(decide.labels.revenue.T, found.T, strict=True)
+        return float(np.mean([metrics.normalized_gini(y, p) for y, p in columns]))
+
+    lesson, sampling = _choose_sampling(lesson, config, worth)
+    raw = fit_chain(lesson, config.chain)
+    raw, stack = _choose_stack(raw, lesson, config, worth)
+    chain = calibrate_chain(raw, X, labels, threads=config.threads)
+    intervals = cross_intervals(raw, X, labels, config)
+    model = LtvModel(prepared.features, kept, chain, intervals, config.bids)
+    return model, {"sampling": sampling, "stack": stack}
+
+
+def _choose_sampling(
+    lesson: Lesson, config: LtvConfig, worth: Callable[[ValueChain], float]
+) -> tuple[Lesson, dict[str, Any]]:
+    plan = config.sampling
+    if plan.method != "auto":
+        return _sampled(lesson, plan.method, config), {"kept": plan.method}
+    lessons = {name: _sampled(lesson, name, config) for name in ("none", *SAMPLERS)}
+    figures = {name: worth(fit_chain(one, config.chain)) for name, one in lessons.items()}
+    best = max(figures, key=lambda name: figures[name])
+    kept = best if figures[best] >= figures["none"] + plan.margin else "none"
+    return lessons[kept], {"kept": kept, "gini": figures}
+
+
+def _sampled(lesson: Lesson, method: str, config: LtvConfig) -> Lesson:
+    if method == "none":
+        return lesson
+    plan = config.sampling
+    sample = SAMPLERS[method](
+        lesson.labels.longest[lesson.rows], plan.hist, np.random.default_rng(config.seed)
     )
+    weight = np.ones(lesson.table.size)
+    weight[lesson.rows] = sample.row_weights(lesson.rows.size, corrected=plan.corrected)
+    used = lesson.rows[weight[lesson.rows] > 0]
+    return replace(lesson, rows=used, weight=weight)
+
+
+def _choose_stack(
+    raw: ValueChain, lesson: Lesson, config: LtvConfig, worth: Callable[[ValueChain], float]
+) -> tuple[ValueChain, dict[str, Any]]:
+    if not config.stack.enabled:
+        return raw, {"kept": False}
+    stacked = replace(raw, stack=fit_stack(lesson, config.chain, folds=config.stack.folds))
+    figures = {"chain": worth(raw), "stack": worth(stacked)}
+    kept = figures["stack"] >= figures["chain"] + config.stack.margin
+    return stacked if kept else raw, {"kept": kept, "gini": figures}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +221,7 @@ def _horizon_report(
             "bias": metrics.bias((y > 0).astype(float), found.at(horizon, "buyer")),
         },
         "intervals": {
-            name: vars_of(metrics.bootstrap(name, y, value, rng, draws=100))
+            name: _interval(metrics.bootstrap(name, y, value, rng, draws=100))
             for name in ("gini", "bias")
         },
         "deciles": metrics.decile_chart(y, value),
@@ -160,6 +231,12 @@ def _horizon_report(
     }
 
 
-def vars_of(interval: metrics.Interval) -> dict[str, float]:
-    """An interval as plain data."""
+def _interval(interval: metrics.Interval) -> dict[str, float]:
     return {"value": interval.value, "low": interval.low, "high": interval.high}
+
+
+def shap_summary(chain: ValueChain, names: tuple[str, ...], X: Matrix) -> list[dict[str, Any]]:
+    """Mean |SHAP| of each feature in the anchor's Tweedie part, largest first."""
+    means = mean_shap(chain.anchor.tweedie.booster, X)
+    rows = [{"feature": n, "mean_abs": float(m)} for n, m in zip(names, means, strict=True)]
+    return sorted(rows, key=lambda row: -row["mean_abs"])

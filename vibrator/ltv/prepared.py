@@ -86,9 +86,7 @@ def prepare(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None 
     )
 
     def side(rows: NDArray[np.intp]) -> Side:
-        part = frame.iloc[rows]
-        facts = read_facts(part, config, plan)
-        return Side(features.transform(part), read_labels(part, config), facts)
+        return side_of(frame.iloc[rows], features, config)
 
     learn = Side(matrix, read_labels(train, config), read_facts(train, config, plan))
     return Prepared(
@@ -100,6 +98,12 @@ def prepare(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None 
         side(split.test),
         _window(frame, split, config),
     )
+
+
+def side_of(frame: pd.DataFrame, features: Features, config: LtvConfig) -> Side:
+    """Labelled rows as a side, by features that were fitted before."""
+    facts = read_facts(frame, config, features.plan)
+    return Side(features.transform(frame), read_labels(frame, config), facts)
 
 
 def label_names(frame: pd.DataFrame, config: LtvConfig) -> list[str]:
