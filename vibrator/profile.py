@@ -26,6 +26,8 @@ FAST = timedelta(days=1)  # what somebody is up to: fades over a night and a day
 SLOW = timedelta(days=14)  # what somebody is like: two weeks carry habits across a holiday
 RING = 16  # newest actions kept with their words and vectors, for reasons and similarities
 FORMAT = 1
+HALF_AND_HALF = np.array([0.5, 0.5])  # of fast and slow in the user vector
+SMALLEST_MASS = 1e-300  # keeps 0/0 at 0 where all weights are zero
 
 
 class ActionEncoder(Protocol):
@@ -277,19 +279,21 @@ def read_actions(
 ) -> Reading | None:
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
     moment = now.timestamp()
-    ages = np.array(
-        [0.0 if a.timestamp is None else moment - a.timestamp.timestamp() for a in actions]
-    )
+    stamps = [action.timestamp for action in actions]
+    ages = np.array([0.0 if stamp is None else moment - stamp.timestamp() for stamp in stamps])
+    if ages.min() < 0:  # what has not happened yet is not read
+        past = [place for place, age in enumerate(ages.tolist()) if age >= 0]
+        happened = [actions[place] for place in past]
+        return (
+            read_actions(happened, vectors[past], now, fast=fast, slow=slow) if happened else None
+        )
     weights = np.array([action.weight for action in actions])
-    happened = ages >= 0
-    if not happened.any():
-        return None
-    timeless = any(action.timestamp is None for action in actions)
-    shift = 0.0 if timeless else float(ages[happened].min())  # a common decay cancels in the mean
-    halves = np.array([[fast.total_seconds()], [slow.total_seconds()]])
-    decays = np.exp2((shift - np.maximum(ages, shift)) / halves) * happened
+    timeless = None in stamps
+    shift = 0.0 if timeless else float(ages.min())  # a common decay cancels in the mean
+    slopes = np.array([[-1.0 / fast.total_seconds()], [-1.0 / slow.total_seconds()]])
+    decays = np.exp2(slopes * (ages - shift))
     mass = decays @ np.abs(weights)
-    shares = weights * ((0.5 / np.where(mass > 0, mass, 1.0)) @ decays)
+    shares = weights * (HALF_AND_HALF / np.maximum(mass, SMALLEST_MASS) @ decays)
     return Reading(
         vector=shares @ vectors,
         recency_hours=_freshest_hours(actions, ages) if timeless else shift / 3600.0,

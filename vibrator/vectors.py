@@ -73,8 +73,9 @@ def softmax(scores: ArrayLike, *, temperature: float = 1.0) -> Floats:
     if not temperature > 0:
         raise BadInput(f"temperature must be positive, got {temperature}")
     x = np.asarray(scores, dtype=np.float64) / temperature
-    powers = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    powers: Floats = np.exp(x - x.max(axis=-1, keepdims=True))
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return powers
 
 
 def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.intp]:

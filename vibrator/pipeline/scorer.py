@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -18,7 +19,7 @@ from vibrator.pipeline.ranking import Ranking, diverse, require_items
 from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval
 from vibrator.profile import Profile, Reading, read_actions
 from vibrator.sliders import Slider, SliderSet, SliderVector
-from vibrator.vectors import logit, sigmoid, softmax, unit
+from vibrator.vectors import logit, softmax, unit
 from vibrator.weights import FEATURES, FeatureWeights
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 RECENCY_HALF_LIFE_HOURS = 12.0
-ENDS = np.array([[0.0], [-1.0], [1.0]])  # of an answer: the middle, the low and the high one
 
 Person = Profile | Sequence[UserAction]
 
@@ -77,6 +77,10 @@ class SliderScorer:
     def slider_vectors(self) -> Floats:
         """One unit row a slider, in their order."""
         return np.stack([self._slider_vector(name) for name in self.sliders])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.sliders)}
 
     @cached_property
     def _named_vectors(self) -> dict[str, Floats]:
@@ -200,12 +204,12 @@ class SliderScorer:
         """Rows: probability, low, high."""
         model = self.zero_shot
         reach = Z90 * model.spread(evidence)
-        likes = model.likes(features[0, 2], evidence)
+        likes = model.likes_one(float(features[0, 2]), evidence)
         zero_shot = model.belongs(features[:, 1], self.prior_logits) * likes
-        rows = sigmoid(logit(zero_shot) + reach * ENDS)
-        for column, name in enumerate(self.sliders):
-            if name in self.calibrators:
-                rows[:, column] = _calibrated(self.calibrators[name], raw[column], reach)
+        rows = np.array([zero_shot, *interval(zero_shot, reach)])
+        for name, calibrator in self.calibrators.items():
+            column = self._places[name]
+            rows[:, column] = _calibrated(calibrator, raw[column], reach)
         return rows
 
     def _query(
@@ -215,7 +219,7 @@ class SliderScorer:
         if slider is not None and slider not in self.sliders:
             raise BadInput(f"slider must be one of {list(self.sliders)}, got {slider!r}")
         rows = self.slider_vectors
-        direction = rows.mean(axis=0) if slider is None else rows[list(self.sliders).index(slider)]
+        direction = rows.mean(axis=0) if slider is None else rows[self._places[slider]]
         query = weights["item_to_slider"] * direction
         if reading is None:
             return query, 0.0
@@ -255,7 +259,11 @@ class SliderScorer:
         )
         if vector.ndim != 1 or vector.shape[0] != self.slider_vectors.shape[1]:
             raise BadInput(f"content must be a text or one encoded row, got shape {vector.shape}")
-        return np.asarray(unit(vector.astype(np.float64)))
+        vector = vector.astype(np.float64)
+        length = math.sqrt(vector @ vector)
+        if not 0.0 < length < math.inf:
+            raise BadInput("content must have a finite vector that is not all zero")
+        return np.asarray(vector / length)
 
     def _items(self, texts: Sequence[str]) -> NDArray[np.floating]:
         vectors = np.asarray(self.encoder.encode_items(texts))
