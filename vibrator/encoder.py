@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
+__all__ = ["EncoderConfig", "InstructionalEncoder", "Role"]
+
 ACTION_INSTRUCTION = "Represent the user action for inferring preferences: "
 ITEM_INSTRUCTION = "Represent the content for matching preferences: "
 SLIDER_INSTRUCTION = "Represent the preference dimension: "
