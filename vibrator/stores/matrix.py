@@ -29,7 +29,7 @@ class Index(Protocol):
         """Take rows in; a number known already gets the new row."""
         ...
 
-    def remove(self, ids: Sequence[int]) -> None:
+    def remove(self, ids: Iterable[int]) -> None:
         """Let rows go."""
         ...
 
@@ -84,10 +84,6 @@ class Matrix:
     def ids(self) -> Ids:
         """The numbers of all rows."""
         return self._ids[: len(self)]
-
-    def all(self) -> tuple[Ids, Vectors]:
-        """The numbers and the rows, in one order."""
-        return self.ids(), self._rows[: len(self)]
 
     def search(
         self, queries: Vectors, k: int, *, among: Sequence[int] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -39,9 +39,11 @@ class Event:
     seq: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("event_id", "user_id", "kind"):
-            require_text(name, getattr(self, name))
-        object.__setattr__(self, "at", require_aware("at", self.at))
+        require_text("event_id", self.event_id)
+        require_text("user_id", self.user_id)
+        require_text("kind", self.kind)
+        if type(self.at) is not datetime or self.at.tzinfo is not UTC:
+            object.__setattr__(self, "at", require_aware("at", self.at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

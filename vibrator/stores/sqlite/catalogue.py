@@ -18,7 +18,6 @@ from vibrator.stores.matrix import Index, Matrix
 from vibrator.stores.ports import Found, Item, matches
 from vibrator.stores.refusals import require_same_encoder
 from vibrator.stores.sqlite.database import Database, marks
-from vibrator.stores.sqlite.profiles import READ_EPOCH as READ_COUNTER
 from vibrator.stores.sqlite.schema import BUMP, ITEMS_CHANGED
 
 Vectors = NDArray[np.float32]
@@ -28,6 +27,10 @@ ENCODER_NOTE = "items.encoder"
 PUT = (
     "INSERT OR REPLACE INTO items (tenant, item_id, text, attributes, vector)"
     " VALUES (?, ?, ?, ?, ?)"
+)
+READ_STATE = (
+    "SELECT (SELECT value FROM notes WHERE tenant = ? AND name = ?),"
+    " (SELECT value FROM counters WHERE tenant = ? AND name = ?)"
 )
 GATHER = "SELECT seq, vector FROM items WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?"
 
@@ -40,6 +43,7 @@ class SQLiteCatalogue:
     ) -> None:
         self._database = database
         self._tenant = tenant
+        self._state_keys = (tenant, ENCODER_NOTE, tenant, ITEMS_CHANGED)
         self._new_index = new_index
         self._index: Index | None = None
         self._made_by = ""
@@ -126,19 +130,14 @@ class SQLiteCatalogue:
 
     def _current(self, fingerprint: str) -> Index | None:
         with self._database.reading() as connection:
-            key = (self._tenant, ENCODER_NOTE)
-            known = connection.execute(
-                "SELECT value FROM notes WHERE tenant = ? AND name = ?", key
-            ).fetchone()
+            known, changes = connection.execute(READ_STATE, self._state_keys).fetchone()
             if known is None:
                 return None
-            made_by, _, dimensions = known[0].rpartition("/")
+            made_by, _, dimensions = known.rpartition("/")
             require_same_encoder("catalogue", made_by, fingerprint)
-            row = connection.execute(READ_COUNTER, (self._tenant, ITEMS_CHANGED)).fetchone()
-            changes = 0 if row is None else row[0]
-            if self._index is None or self._made_by != known[0]:
+            if self._index is None or self._made_by != known:
                 self._index, self._seen = self._new_index(int(dimensions)), (-1, 0)
-                self._made_by = known[0]
+                self._made_by = known
             if changes != self._seen[0]:
                 self._seen = changes, self._catch_up(connection, self._index)
         return self._index
