@@ -159,7 +159,7 @@ def test_bad_rows_stop_the_command_unless_told(tmp_path):
     assert "--skip-bad-rows" in str(replay(*arguments).exception)
     told = replay(*arguments, "--skip-bad-rows", "--format", "csv")
     assert told.exit_code == 0
-    assert told.stdout.startswith("dataset,policy,conversion_mean")
+    assert told.stdout.startswith("dataset,policy,conversion,trust,volume,net\n")
 
 
 def test_settings_are_values():

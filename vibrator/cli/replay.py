@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PANEL = "Rehearse"
 SIMULATION = "simulation"
 SHOWN_ROWS = 5
+MEASURES = ("conversion", "trust", "volume", "net")
 
 
 def run(
@@ -120,5 +121,12 @@ class _Work:
 
 
 def _means(dataset: str, summary: Any) -> list[dict[str, Any]]:
-    columns = ["policy", *(c for c in summary if c.endswith("_mean"))]
-    return [{"dataset": dataset, **row} for row in summary[columns].to_dict("records")]
+    """Rows of one shape for every set; the simulation knows neither volume nor net."""
+    return [
+        {
+            "dataset": dataset,
+            "policy": row["policy"],
+            **{measure: row.get(f"{measure}_mean", "") for measure in MEASURES},
+        }
+        for row in summary.to_dict("records")
+    ]

@@ -20,6 +20,10 @@ from vibrator.optional import need
 POSTHOC_FILES = {"conv": "posthoc_conv.csv", "trust": "posthoc_trust.csv", "vol": "posthoc_vol.csv"}
 COLOURS = ("#2563c9", "#d1660a", "#0b8577", "#a63d87", "#7a6400", "#5b6472")
 FIGURE_INCHES, FIGURE_DPI = (6.4, 3.6), 120
+SIMULATED = {
+    "conversion": "conversions by eligible person and step; what is not sent cannot convert",
+    "trust": "messages that cost trust",
+}
 MEANINGS = {
     "conversion": "share of decisions whose slate held the item that came next",
     "trust": "share of decisions whose first item lay outside the user's two strongest interests",
@@ -92,12 +96,12 @@ def write_simulation(folder: Path, per_seed: pd.DataFrame, *, figures: bool = Tr
     if figures:
         paths += _draw_all(folder, "simulation", summary)
     report = folder / "report.html"
-    bars = [_bars(summary, measure, "simulation") for measure in _measures(summary)]
+    bars = [_bars(summary, measure, "simulation", words) for measure, words in SIMULATED.items()]
     ranks = table(_rows(omnibus), "Friedman over the seeds")
     title = "Simulation: governed timing on a planted population"
     seeds = per_seed["seed"].nunique()
     lead = f"Means over {seeds} seeds with two standard errors of the mean."
-    report.write_text(page(title, [*bars, table(_rows(summary), "Means"), ranks], lead), "utf-8")
+    report.write_text(page(title, [*bars, ranks], lead), "utf-8")
     return [*paths, report]
 
 
@@ -161,8 +165,8 @@ def _draw(path: Path, title: str, measure: str, summary: pd.DataFrame) -> None:
 def _replay_page(name: str, both: Mapping[str, Findings]) -> str:
     found = next(iter(both.values()))
     parts = [
-        _bars(run.summary, measure, f"{name}, {label}")
-        for measure in MEASURES.values()
+        _bars(run.summary, measure, f"{name}, {label}", words)
+        for measure, words in MEANINGS.items()
         for label, run in both.items()
     ]
     users, decisions = len(found.per_user), int(found.per_user["n_decisions"].sum())
@@ -178,7 +182,7 @@ def _replay_page(name: str, both: Mapping[str, Findings]) -> str:
     return page(f"Replay of {name}", sections, lead)
 
 
-def _bars(summary: pd.DataFrame, measure: str, where: str) -> str:
+def _bars(summary: pd.DataFrame, measure: str, where: str, meaning: str) -> str:
     bars = [
         Bar(
             row["policy"],
@@ -188,7 +192,7 @@ def _bars(summary: pd.DataFrame, measure: str, where: str) -> str:
         )
         for row in _rows(summary)
     ]
-    frame = Frame(f"{measure.capitalize()} ({where})", MEANINGS[measure], x_format=percent)
+    frame = Frame(f"{measure.capitalize()} ({where})", meaning, x_format=percent)
     return bar_chart(bars, frame)
 
 

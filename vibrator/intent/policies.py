@@ -101,6 +101,7 @@ class Planned:
     """A policy whose `plan` looks at moments only: it neither learns nor rolls dice."""
 
     name: ClassVar[str]
+    learns: ClassVar[bool] = False
     picker: Picker
 
     def plan(self, moments: Moments) -> Slates:
