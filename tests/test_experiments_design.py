@@ -96,7 +96,8 @@ def test_what_cannot_be_is_refused(call, reason):
 
 
 def test_tier_one_runs_alone():
-    state = ExperimentState(queue=(experiment("x", tier=1), experiment("y"), experiment("z")))
+    sender = experiment("z", variable="sender")
+    state = ExperimentState(queue=(experiment("x", tier=1), experiment("y"), sender))
     state = state.start("y", at=NOON).start("z", at=NOON)
 
     assert [e.status for e in state.current] == ["active", "active"]
@@ -105,6 +106,13 @@ def test_tier_one_runs_alone():
     alone = ExperimentState(queue=(experiment("x", tier=1), experiment("y"))).start("x", at=NOON)
     with pytest.raises(Refused):
         alone.start("y", at=NOON)
+
+
+def test_a_variable_is_tried_once_at_a_time():
+    state = ExperimentState(queue=(experiment("x"), experiment("y"))).start("x", at=NOON)
+
+    with pytest.raises(Refused, match="subject of tier 2 may not start"):
+        state.start("y", at=NOON)
 
 
 def test_tier_three_needs_no_test():

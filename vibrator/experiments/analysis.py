@@ -154,10 +154,12 @@ class _Reader:
             control=effect.control,
             treatment=effect.treatment,
             difference=effect.difference,
+            se=effect.se,
             interval=effect.interval,
             always_valid=self._always_valid(effect, units),
             relative=effect.relative,
             pvalue=self._pvalue(effect),
+            stopped_pvalue=self._stopped_pvalue(effect),
             better=belief.better if metric.increase else 1 - belief.better,
             expected=self._expected(effect),
             detectable=detectable(2, sd=effect.se, alpha=self.rules.alpha, power=self.rules.power),
@@ -165,9 +167,17 @@ class _Reader:
         )
 
     def _pvalue(self, effect: Effect) -> float:
-        if self.schedule.looked == (1.0,):
+        return effect.pvalue if self._fixed else self.schedule.pvalue(_z(effect))
+
+    def _stopped_pvalue(self, effect: Effect) -> float:
+        if self._fixed:
             return effect.pvalue
-        return self.schedule.pvalue(float(norm.isf(max(effect.pvalue, 1e-300) / 2)))
+        return self.schedule.stopped_pvalue(_z(effect), alpha=self.rules.alpha)
+
+    @property
+    def _fixed(self) -> bool:
+        """One look at everything: the test's own p-value is the p-value."""
+        return self.schedule.looked == (1.0,)
 
     def _always_valid(self, effect: Effect, units: int) -> Interval:
         """The error per unit is what the sequence calls sd; it holds from about 30 units an arm."""
@@ -180,6 +190,11 @@ class _Reader:
             return self.rules.past.shrink(effect.difference, effect.se)[0]
         critical = float(norm.isf((1 - self.level) / 2))
         return given_significant(effect.difference, effect.se, critical=critical)
+
+
+def _z(effect: Effect) -> float:
+    """The normal quantile of a test's p-value, whatever law the test follows."""
+    return float(norm.isf(max(effect.pvalue, 1e-300) / 2))
 
 
 def _adjusted(findings: list[Finding], rules: Rules) -> list[Finding]:

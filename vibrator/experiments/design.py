@@ -239,7 +239,12 @@ class ExperimentState:
         return replace(self, queue=(*self.queue, experiment))
 
     def may_start(self, experiment: Experiment) -> bool:
-        """Whether its tier and the tiers of what runs allow it now."""
+        """Whether its tier, the tiers of what runs and its variable allow it now.
+
+        A variable is in one running experiment at a time: a unit cannot have two values of it.
+        """
+        if experiment.variable in {other.variable for other in self.current}:
+            return False
         if experiment.tier == BESIDE:
             return all(other.tier == BESIDE for other in self.current)
         return experiment.tier == ALONE and not self.current
@@ -248,8 +253,8 @@ class ExperimentState:
         """Move one from the queue into what runs."""
         chosen = _find(self.queue, experiment_id)
         if not self.may_start(chosen):
-            running = [(other.id, other.tier) for other in self.current]
-            raise Refused(f"{chosen.id} of tier {chosen.tier} may not start beside {running}")
+            running = [(other.variable, other.tier) for other in self.current]
+            raise Refused(f"{chosen.variable} of tier {chosen.tier} may not start beside {running}")
         active = replace(chosen, status="active", started=at)
         waiting = tuple(other for other in self.queue if other is not chosen)
         return ExperimentState((*self.current, active), waiting, self.history)

@@ -123,7 +123,7 @@ class Ledger:
         tenant: str = "default",
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.path = _path(path_or_url)
+        self.path = path_of(path_or_url)
         self.tenant = require_text("tenant", tenant)
         self._clock = clock
         if self.path != MEMORY:
@@ -248,7 +248,7 @@ class Ledger:
         return [name for (name,) in self._database.rows(sql, values)]
 
 
-def _path(path_or_url: str | Path) -> str:
+def path_of(path_or_url: str | Path) -> str:
     """The file of a path or an sqlite URL; in memory for `:memory:` and `sqlite://`."""
     if isinstance(path_or_url, Path):
         return str(path_or_url)

@@ -37,12 +37,17 @@ def name_of(variable: str, labels: Iterable[str]) -> Tried:
 
 
 def concluded(ledger: Ledger, domain: str, history: Sequence[Mapping[str, Any]] = ()) -> set[Tried]:
-    """What was tried already: experiments of the ledger with two variants, and the history."""
+    """What was tried already: experiments with records of two variants, and the history.
+
+    One that was abandoned before anything was measured may come back.
+    """
     seen: dict[tuple[str, str], set[str]] = {}
     for record in ledger.query(domain):
         seen.setdefault((record.experiment_id, record.variable), set()).add(record.variant)
     tried = {name_of(key[1], labels) for key, labels in seen.items() if len(labels) > 1}
     for entry in history:
+        if entry["status"] != "concluded" and entry["tier"] != UNTESTED:
+            continue
         tried.add(name_of(entry["variable"], (variant["label"] for variant in entry["variants"])))
     return tried
 

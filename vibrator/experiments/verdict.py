@@ -28,9 +28,9 @@ class Finding(Row):
     """One metric in one arm against the control.
 
     `interval` belongs to this look of the plan, `always_valid` to any moment; `pvalue` is adjusted
-    for the looks, `adjusted` for the other metrics and arms too; `better` is the probability that
-    the arm is better, `expected` what to expect when it is measured again, `detectable` what
-    these units could have found.
+    for the looks and `adjusted` for other metrics and arms too; `stopped_pvalue` is the one to
+    report if the experiment ends here. `better` is the probability that the arm is better,
+    `expected` what to expect when it is measured again, `detectable` what these units could find.
     """
 
     metric: str
@@ -40,10 +40,12 @@ class Finding(Row):
     control: float
     treatment: float
     difference: float
+    se: float
     interval: Interval
     always_valid: Interval
     relative: Interval | None
     pvalue: float
+    stopped_pvalue: float
     better: float
     expected: float
     detectable: float

@@ -68,6 +68,21 @@ def detectable(count: float, *, sd: float = 1.0, alpha: float = 0.05, power: flo
     )  # fmt: skip
 
 
+def power_left(z: float, fraction: float, *, critical: float) -> float:
+    """The probability to pass the last look, if the effect goes on as it was until this share.
+
+    >>> power_left(0.0, 0.5, critical=1.96) < 0.02 < 0.9 < power_left(2.5, 0.5, critical=1.96)
+    True
+    """
+    if not 0 < require_share("fraction", fraction) < 1:
+        raise BadInput(f"fraction must lie between 0 and 1, got {fraction!r}")
+    expected = require_finite("z", z) / math.sqrt(fraction)  # B(t) = z√t has gone z√t / t a unit
+    spread = math.sqrt(1 - fraction)
+    return float(
+        norm.sf((critical - expected) / spread) + norm.cdf((-critical - expected) / spread)
+    )
+
+
 def days_for(units_an_arm: float, *, arms: int = 2, units_a_day: float) -> int:
     """Whole days until every arm has its units.
 

@@ -49,9 +49,22 @@ class Schedule:
 
     def bound(self, alpha: float) -> float:
         """The |z| that stops now."""
+        return self.bounds(alpha)[-1]
+
+    def bounds(self, alpha: float) -> tuple[float, ...]:
+        """The |z| that stopped or stops at every look so far."""
         if self.on_plan:
-            return obrien_fleming(self.planned, alpha=alpha).bounds[len(self.looked) - 1]
-        return lan_demets(self.looked, alpha=alpha).bounds[-1]
+            return obrien_fleming(self.planned, alpha=alpha).bounds[: len(self.looked)]
+        return lan_demets(self.looked, alpha=alpha).bounds
+
+    def stopped_pvalue(self, z: float, *, alpha: float) -> float:
+        """The p-value of a test that stopped here: earlier stops count as more extreme.
+
+        Stage-wise ordering (Jennison and Turnbull 2000, 8.4); it belongs to the conclusion, while
+        `pvalue` may be compared with any alpha at any look.
+        """
+        walked = Looks(self.looked, (*self.bounds(alpha)[:-1], abs(z)))
+        return min(sum(walked.stopping()), 1.0)
 
     def pvalue(self, z: float) -> float:
         """The smallest alpha at which this look stops: it may be adjusted like any p-value."""

@@ -1,0 +1,244 @@
+"""The loop finds what was planted, stops anywhere, and shows only what may be shown."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from vibrator.cli import build
+from vibrator.errors import BadInput, UnknownName, VersionConflict
+from vibrator.experiments.adapters.port import mean_of
+from vibrator.experiments.config import AdaptiveConfig
+from vibrator.experiments.hypothesis import HypothesisEngine
+from vibrator.experiments.ledger import Ledger
+from vibrator.experiments.loop import Loop, Plan, load_state
+from vibrator.experiments.program import program, usual_effects
+from vibrator.experiments.report import fragments, overview, page
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SPACE = {"hook": ["claim", "question", "number"]}
+EFFECTS = {"claim": 0.0, "question": 1.0, "number": 0.0}
+
+
+class Planted:
+    """A domain in which questions are better; what was assigned just now is measured next time."""
+
+    def __init__(self, ledger):
+        self.ledger, self.rng = ledger, np.random.default_rng(1)
+
+    def collect_metrics(self, item_ids):
+        running = load_state(self.ledger, "video").current
+        seen = {item["item_id"]: item["variant"] for e in running for item in e.items}
+        known = [name for name in item_ids if name in seen]
+        return [{"id": name, "score": EFFECTS[seen[name]] + self.rng.normal()} for name in known]
+
+    def get_signals(self, metrics):
+        return {"primary_metric": mean_of(metrics, "score"), "secondary_metrics": {}}
+
+    def format_context(self, top_items, bottom_items):
+        return ""
+
+    def describe(self):
+        return "planted"
+
+
+def open_lab(folder, hour=0, **plan):
+    """A loop over the files of a folder, as a new process would open it."""
+    ledger, config = Ledger(folder / "lab.db"), AdaptiveConfig(folder / "lab.json")
+    config.update({"domain": "video"})
+    ticks = iter(range(hour, 10_000))
+    return Loop(
+        ledger, Planted(ledger), HypothesisEngine(ledger, space=SPACE), config=config,
+        plan=Plan(**{"planned": 400, **plan}), clock=lambda: NOON + timedelta(hours=next(ticks)),
+    )  # fmt: skip
+
+
+def run(loop, ticks):
+    return [loop.tick([f"{t}-{n}" for n in range(120)]) for t in range(ticks)]
+
+
+def test_the_planted_winner_is_found_and_challenged(tmp_path):
+    loop = open_lab(tmp_path)
+    ticks = run(loop, 9)
+
+    stages = [step.stage for tick in ticks for step in tick.steps]
+    assert stages[:3] == ["propose", "propose", "start"]
+    assert loop.config.get_winner_hint("hook") == "question"
+    first = loop.state.history[0]
+    assert (first["status"], first["outcome"]["winner"]) == ("concluded", "question")
+    tried = [[v["label"] for v in entry["variants"]] for entry in loop.state.history]
+    assert ["claim", "question"] in tried
+    assert any(set(labels) == {"question", "number"} for labels in tried)
+
+
+def test_a_stopped_loop_goes_on_where_it_was(tmp_path):
+    run(open_lab(tmp_path, planned=4000), 1)
+    before = open_lab(tmp_path).state
+    after = open_lab(tmp_path, hour=5).tick([f"0-{n}" for n in range(120)])
+
+    assert len(before.current[0].items) == 120
+    assert len(after.state.current[0].items) == 120
+    assert after.steps[0].stage == "collect"
+    assert len(open_lab(tmp_path).ledger) == 120
+
+
+def test_a_dry_run_keeps_nothing(tmp_path):
+    loop = open_lab(tmp_path)
+    steps = loop.tick(["a", "b"], dry_run=True).steps
+
+    assert {"propose", "start", "assign"} <= {step.stage for step in steps}
+    assert (len(loop.ledger), loop.state.queue, loop.state.current) == (0, (), ())
+    loop.engine.model = object()
+    assert loop.tick(dry_run=True).steps[0].says == "would ask the model"
+
+
+def test_two_loops_at_once_do_not_mix(tmp_path):
+    one, other = open_lab(tmp_path), open_lab(tmp_path)
+    one.tick(["a"])
+    kept = other.adapter.format_context
+
+    def meanwhile(top, bottom):
+        one.tick(["b"])
+        return kept(top, bottom)
+
+    fresh = open_lab(tmp_path / "x")
+    fresh.ledger, fresh.adapter.format_context = other.ledger, meanwhile
+    fresh.config.update({"domain": "other"})
+    fresh.tick(["c"])  # another domain: nothing to disturb
+    with pytest.raises(VersionConflict):
+        other.ledger.save_state("video", "{}", version=0)
+
+
+def test_pairs_give_every_variant_the_same_unit(tmp_path):
+    loop = open_lab(tmp_path, mode="paired", planned=80, looks=1)
+    for _ in range(3):
+        loop.tick([f"topic-{n}" for n in range(40)])
+
+    done = loop.state.history[0]
+    assert {item["pair"] for item in done["items"]} == {f"topic-{n}" for n in range(40)}
+    assert done["outcome"]["findings"][0]["method"] == "paired"
+    assert done["outcome"]["winner"] == "question"
+
+
+def test_a_skewed_split_ends_without_a_result(tmp_path):
+    loop = open_lab(tmp_path)
+    loop.tick([f"u{n}" for n in range(300)])
+    collect = loop.adapter.collect_metrics
+    items = {i["item_id"]: i["variant"] for i in loop.state.current[0].items}
+
+    def lossy(ids):
+        return [row for row in collect(ids) if items[row["id"]] == "claim"]
+
+    loop.adapter.collect_metrics = lossy
+    loop.tick()
+    assert loop.state.history[0]["status"] == "abandoned"
+    assert "Read nothing" in loop.state.history[0]["outcome"]["reason"]
+
+
+def test_the_program_is_judged_as_a_whole(tmp_path):
+    loop = open_lab(tmp_path)
+    run(loop, 12)
+    entries = program(loop.state.history)
+
+    assert [entry.variable for entry in entries] == ["hook"] * len(entries)
+    assert entries[0].discovery
+    assert 0 < entries[0].level < 0.05
+    assert abs(entries[0].expected) < abs(entries[0].difference) + 1e-9
+    assert usual_effects(loop.state.history[:1]) is None
+
+
+def test_the_page_shows_what_may_be_looked_at(tmp_path):
+    loop = open_lab(tmp_path)
+    loop.tick([f"u{n}" for n in range(40)])
+    loop.tick()
+    view = overview(loop.ledger, "video")
+
+    running = view.running[0]
+    assert running["share"] == 0.1
+    assert 0 <= running["power_left"] <= 1
+    assert running["effects"][0]["high"] - running["effects"][0]["low"] > 1.2
+    assert [share for share, _ in running["bounds"]] == [0.25, 0.5, 0.75, 1.0]
+    html = page(loop.ledger, "video")
+    assert "always-valid" in html
+    assert "power left" in html
+    json.dumps(view.running, allow_nan=False)
+
+
+def test_the_page_tells_of_what_was_concluded(tmp_path):
+    loop = open_lab(tmp_path)
+    run(loop, 9)
+    html = page(loop.ledger, "video")
+
+    assert "question won" in html
+    assert "What must not be concluded" in html
+    assert "online FDR" in html
+
+
+def test_an_empty_page_says_what_to_do():
+    view = overview(Ledger(":memory:"), "video")
+
+    assert view.empty
+    assert "vibrator experiment run" in fragments(view)[0]
+
+
+def test_words_of_a_domain_cannot_break_the_page(tmp_path):
+    loop = open_lab(tmp_path)
+    loop.engine.space = {"<script>": ["<b>a", "<b>b"]}
+    loop.tick(["u1", "u2"])
+
+    assert (
+        "<script>" not in page(loop.ledger, "video").replace("<script>", "", 0).split("</style>")[1]
+    )
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(build(), ["experiment", *map(str, words)])
+
+
+def test_run_and_report(cli, tmp_path):
+    (tmp_path / "lab.json").write_text(json.dumps({"domain": "video", "space": SPACE}))
+    words = ("run", "--config", "lab.json", "--ticks", 2, "--units", 60, "--format", "json")
+
+    first, second = cli(*words, "--planned", 100), cli(*words, "--report", "lab.html")
+    assert first.exit_code == second.exit_code == 0
+    assert {row["stage"] for row in json.loads(first.stdout)} >= {"propose", "assign", "analyze"}
+    assert "simulated" in first.stderr
+    assert "measurements are simulated" in (tmp_path / "lab.html").read_text()
+
+
+def test_analyze_a_file(cli, tmp_path):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"variant": ["new", "old"] * 200, "value": rng.normal(size=400)})
+    frame.loc[frame.variant == "new", "value"] += 1
+    frame.to_csv(tmp_path / "units.csv", index=False)
+
+    result = cli("analyze", "units.csv", "--goal", "value", "--control", "old", "--format", "json")
+    row = json.loads(result.stdout)[0]
+    assert (row["variant"], row["says"]) == ("new", "better")
+    assert "winner: new" in result.stderr
+    wrong = cli("analyze", "units.csv", "--goal", "value", "--control", "older")
+    assert isinstance(wrong.exception, BadInput)
+
+
+def test_small_commands(cli, tmp_path):
+    assert "8143" in cli("power", "--base", 0.05, "--effect", 0.01).stdout
+    pairs = cli(
+        "assign", "ada", "--experiment", "e", "--weights", '{"a": 1, "b": 1}', "--format", "csv"
+    )
+    assert pairs.stdout.splitlines()[0] == "unit,variant"
+    assert isinstance(cli("assign", "x", "--experiment", "e", "--weights", "[").exception, BadInput)
+    record = {"domain": "d", "experiment_id": "e", "variable": "v", "variant": "a",
+              "metric_values": {}, "winner": True, "timestamp": "2026-03-01"}  # fmt: skip
+    (tmp_path / "old.json").write_text(json.dumps([record])[:-1])
+    told = cli("import", "old.json", "--ledger", "lab.db")
+    assert "1 records imported" in told.stderr
+    assert "torn" in told.stderr
+    assert cli("export", "out.jsonl", "--ledger", "lab.db").exit_code == 0
+    assert json.loads((tmp_path / "out.jsonl").read_text()) == record
+    assert isinstance(cli("export", "x.jsonl", "--ledger", "absent.db").exception, BadInput)
+    assert isinstance(cli("run", "--config", "c.json", "--model", "guess").exception, UnknownName)

@@ -1,0 +1,201 @@
+"""The experiments of a domain on one page: effects, looks, power left, and the whole program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from vibrator.charts import Bar, Frame, Line, Mark, bar_chart, line_chart, percent, table
+from vibrator.charts import page as html_page
+from vibrator.experiments.analysis import Rules
+from vibrator.experiments.design import Experiment
+from vibrator.experiments.ledger import Ledger
+from vibrator.experiments.loop import PRIMARY, load_state, verdict_on
+from vibrator.experiments.patterns import Analyzer
+from vibrator.experiments.program import program
+from vibrator.experiments.verdict import Verdict
+from vibrator.stats.power import power_left
+from vibrator.stats.sequential import lan_demets, obrien_fleming
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What a page about one domain shows, as plain values."""
+
+    domain: str
+    records: int
+    simulated: bool
+    running: tuple[Mapping[str, Any], ...]
+    waiting: tuple[Mapping[str, Any], ...]
+    concluded: tuple[Mapping[str, Any], ...]
+    program: tuple[Mapping[str, Any], ...]
+    patterns: tuple[Mapping[str, Any], ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show yet."""
+        return not (self.records or self.running or self.waiting or self.concluded)
+
+
+def overview(ledger: Ledger, domain: str, *, rules: Rules = Rules()) -> Overview:  # noqa: B008
+    """Everything the page shows; running experiments only as may be looked at any time."""
+    state = load_state(ledger, domain)
+    analysis = Analyzer(ledger, PRIMARY).analyze(domain)
+    return Overview(
+        domain=domain,
+        records=analysis.total_records,
+        simulated=any(r.metric_values.get("simulated") is True for r in ledger.query(domain)),
+        running=tuple(_running(ledger, experiment, rules) for experiment in state.current),
+        waiting=tuple(
+            {"experiment": e.id, "variable": e.variable, "tier": e.tier, "why": e.rationale}
+            for e in state.queue
+        ),
+        concluded=tuple(_concluded(entry) for entry in state.history),
+        program=tuple(entry.row() for entry in program(state.history, alpha=rules.alpha)),
+        patterns=tuple(pattern.row() for pattern in analysis.winning_patterns),
+    )
+
+
+def fragments(view: Overview) -> list[str]:
+    """The page's parts as ready HTML, for the report and for the console alike."""
+    if view.empty:
+        return [
+            "<p>Nothing was tried here yet. <code>vibrator experiment run</code> proposes, "
+            "assigns, measures and concludes.</p>"
+        ]
+    parts = [part for entry in view.running for part in _running_parts(entry)]
+    parts += [part for entry in reversed(view.concluded) for part in _concluded_parts(entry)]
+    if view.patterns:
+        parts.append(table(_short(view.patterns), "What leads, and how surely"))
+    if view.program:
+        parts.append(table(_short(view.program), "The program as a whole (online FDR)"))
+    if view.waiting:
+        parts.append(table(list(view.waiting), "Waiting"))
+    return parts
+
+
+def page(ledger: Ledger, domain: str, *, rules: Rules = Rules()) -> str:  # noqa: B008
+    """One self-contained HTML page."""
+    view = overview(ledger, domain, rules=rules)
+    lead = f"{view.records} measurements, {len(view.running)} running, {len(view.concluded)} done."
+    if view.simulated:
+        lead += " The measurements are simulated."
+    return html_page(f"Experiments: {domain}", fragments(view), lead)
+
+
+def _running(ledger: Ledger, experiment: Experiment, rules: Rules) -> dict[str, Any]:
+    """Only always-valid intervals: whoever looks at a page looks often."""
+    records = ledger.query(experiment.domain, experiment_id=experiment.id)
+    verdict = verdict_on(experiment, records, rules)
+    return {
+        "experiment": experiment.id,
+        "variable": experiment.variable,
+        "description": experiment.description,
+        "units": verdict.units,
+        "split": verdict.split.severity,
+        "share": verdict.look,
+        "looks": experiment.looks,
+        "looked": list(experiment.looked),
+        "bounds": list(_bounds(experiment, rules)),
+        "power_left": _power_left(verdict, rules),
+        "effects": [
+            _effect(f.metric, f.variant, f.difference, (f.always_valid.low, f.always_valid.high))
+            for f in verdict.findings
+        ],
+    }
+
+
+def _concluded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    outcome = entry.get("outcome") or {}
+    return {
+        "experiment": entry["id"],
+        "variable": entry["variable"],
+        "status": entry["status"],
+        "state": outcome.get("state") or outcome.get("reason", ""),
+        "winner": outcome.get("winner"),
+        "units": outcome.get("units", {}),
+        "must_not": outcome.get("must_not", []),
+        "effects": [
+            _effect(f["metric"], f["variant"], f["difference"], ends)
+            for f in outcome.get("findings", ())
+            if None not in (ends := (f["interval_low"], f["interval_high"]))
+        ],
+    }  # fmt: skip
+
+
+def _effect(
+    metric: str, variant: str, difference: float, ends: tuple[float, float]
+) -> dict[str, Any]:
+    low, high = ends
+    name = f"{metric}: {variant}"
+    return {"label": name, "difference": difference, "low": low, "high": high}
+
+
+def _bounds(experiment: Experiment, rules: Rules) -> Iterator[tuple[float, float]]:
+    """Every planned look with the |z| that stops there."""
+    if experiment.planned is not None:
+        looks = obrien_fleming(experiment.looks, alpha=rules.alpha)
+        yield from zip(looks.fractions, looks.bounds, strict=True)
+
+
+def _power_left(verdict: Verdict, rules: Rules) -> float | None:
+    """For the first goal, if what was seen so far goes on to the last look."""
+    goals = [finding for finding in verdict.findings if finding.role == "goal"]
+    if not goals or verdict.final:
+        return None
+    critical = lan_demets((*verdict.schedule.looked, 1.0), alpha=rules.alpha).bounds[-1]
+    return power_left(goals[0].difference / goals[0].se, verdict.look, critical=critical)
+
+
+def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
+    arms = ", ".join(f"{label} {count}" for label, count in entry["units"].items())
+    facts = [
+        f"{entry['share']:.0%} of the plan ({arms})",
+        f"split {entry['split']}",
+        f"{len(entry['looked'])} of {entry['looks']} looks taken",
+    ]
+    if entry["power_left"] is not None:
+        facts.append(f"{entry['power_left']:.0%} power left if it goes on like this")
+    yield _heading(f"{entry['variable']} ({entry['experiment']}), running", ". ".join(facts))
+    yield from _bars(entry, "Effects so far", "always-valid intervals: they may be read any time")
+    if entry["bounds"]:
+        fractions, bounds = zip(*entry["bounds"], strict=True)
+        line = Line("stops beyond", fractions, bounds)
+        frame = Frame(
+            title="Planned looks", subtitle="the |z| that stops at each share of the plan",
+            x_label="share of the plan", y_label="|z|", x_range=(0.0, 1.0),
+            x_format=percent, height=220,
+        )  # fmt: skip
+        yield line_chart([line], frame, [Mark(entry["share"], "now", axis="x")])
+
+
+def _concluded_parts(entry: Mapping[str, Any]) -> Iterator[str]:
+    won = f", {entry['winner']} won" if entry["winner"] else ""
+    words = f"{entry['status']}: {entry['state']}{won}"
+    yield _heading(f"{entry['variable']} ({entry['experiment']})", words)
+    yield from _bars(entry, "Effects", "intervals of the look that concluded it")
+    if entry["must_not"]:
+        lines = "".join(f"<li>{escape(words)}</li>" for words in entry["must_not"])
+        yield f"<p>What must not be concluded:</p><ul>{lines}</ul>"
+
+
+def _bars(entry: Mapping[str, Any], title: str, subtitle: str) -> Iterator[str]:
+    bars = [Bar(e["label"], e["difference"], e["low"], e["high"]) for e in entry["effects"]]
+    if bars:
+        frame = Frame(title=title, subtitle=subtitle, x_label="difference from the control")
+        yield bar_chart(bars, frame)
+
+
+def _heading(title: str, words: str) -> str:
+    return f"<h2>{escape(title)}</h2><p>{escape(words)}.</p>"
+
+
+def _short(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with readable numbers and column names."""
+    return [
+        {name.replace("_", " "): "yes" if value is True else "no" if value is False else value
+         for name, value in row.items()}
+        for row in rows
+    ]  # fmt: skip
