@@ -14,6 +14,7 @@ from vibrator.intent.guards import FrequencyCap
 from vibrator.personalizer import AsyncPersonalizer, BestFit, Personalizer
 from vibrator.personalizer.asynchronous import VERBS
 from vibrator.personalizer.rebuilding import change_encoder
+from vibrator.sliders import Slider
 from vibrator.stores import Item, Which
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -277,6 +278,16 @@ def test_another_encoder_is_refused_until_the_store_is_rebuilt(app, opened):
     again = opened(encoder=other)
     assert again.rank("ada", 3)[0].score != before
     assert again.profile("ada").events == 2
+
+
+def test_a_store_remembers_its_sliders(app, opened, tmp_path):
+    vector = np.eye(256)[0]
+    opened(sliders={"depth": "documentation", "mood": Slider("calm", "loud"), "axis": vector})
+    again = opened(sliders=None)
+    assert list(again.scorer.sliders) == ["depth", "mood", "axis"]
+    assert again.scorer.sliders["mood"] == Slider("calm", "loud")
+    with pytest.raises(BadInput, match="no sliders are known"):
+        Personalizer.open(f"sqlite:///{tmp_path}/fresh.db")
 
 
 def test_the_async_facade_is_the_same(tmp_path):

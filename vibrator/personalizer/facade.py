@@ -30,6 +30,7 @@ from vibrator.personalizer.intake import (
     milliseconds,
 )
 from vibrator.personalizer.intending import NEWEST, IntentReader, SliderIntent
+from vibrator.personalizer.keeping import sliders_of
 from vibrator.personalizer.learning import Learner
 from vibrator.personalizer.portraits import Portrait, Report, Tally, portray
 from vibrator.personalizer.rebuilding import ENCODER_NOTE
@@ -37,7 +38,6 @@ from vibrator.personalizer.remembering import remembering
 from vibrator.pipeline import Ranking, Scores
 from vibrator.profile import Profile
 from vibrator.rewards import PUBLISHED_REWARDS, RewardMap
-from vibrator.sliders import SliderSet
 from vibrator.stores import Item, Store, Which, open_store
 from vibrator.stores.journal import ACTION, to_action
 from vibrator.stores.ports import DEFAULT_TENANT
@@ -61,7 +61,7 @@ class Personalizer:
         self,
         store: Store,
         *,
-        sliders: Mapping[str, Any],
+        sliders: Mapping[str, Any] | None = None,
         encoder: Any = "embedded",
         policy: Policy | None = None,
         guards: Sequence[Guard] = (),
@@ -76,7 +76,8 @@ class Personalizer:
         self.rewards = rewards
         self.rng = np.random.default_rng() if rng is None else rng
         self.guards: tuple[Any, ...] = (ConsentGuard(required=require_consent), *guards)
-        self._given, self._sliders = _encoder(encoder), SliderSet(sliders)
+        self._given = _encoder(encoder)
+        self._sliders = sliders_of(store, sliders)
         self._looks_back = policy is not None or bool(guards)
         self._intent = SliderIntent() if intent is None else intent
         self._start_afresh()
@@ -89,7 +90,7 @@ class Personalizer:
         cls,
         url: str,
         *,
-        sliders: Mapping[str, Any],
+        sliders: Mapping[str, Any] | None = None,
         tenant: str = DEFAULT_TENANT,
         cache: str | None = None,
         catalogue: str | None = None,
@@ -97,10 +98,11 @@ class Personalizer:
     ) -> Personalizer:
         """Open the store behind a URL (with a cache before it, a catalogue beside it, if named).
 
-        `sliders` maps names to texts; `encoder` is an encoder or a model's name; `policy` any
-        intent policy or bandit; `guards` may refuse candidates; `clock`, `rng` and `rewards` can
-        be given; with `require_consent=True` nothing is shown without a yes on record (a no is
-        always honoured). `intent` reads the intent that policies and guards look at.
+        `sliders` maps names to texts, and is remembered by the store when left out; `encoder` is
+        an encoder or a model's name; `policy` any intent policy or bandit; `guards` may refuse
+        candidates; `clock`, `rng` and `rewards` can be given. With `require_consent=True` nothing
+        is shown without a yes on record (a no is always honoured). `intent` reads the intent that
+        policies and guards look at.
         """
         store = open_store(url, tenant=tenant, cache=cache, catalogue=catalogue)
         try:

@@ -158,6 +158,10 @@ class LayeredStore:
             left = f"{error}; what it holds of these users is still there: forget again"
         return replace(erased, pending=(*erased.pending, left))
 
+    def compact(self) -> tuple[str, ...]:
+        """Rewrite the durable store's files without what was deleted."""
+        return self._store.compact()
+
     def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
         """Those of the texts that other users wrote too."""
         return self._store.shared(texts, without=without)

@@ -220,6 +220,10 @@ class Store(Protocol):
         """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
         ...
 
+    def compact(self) -> tuple[str, ...]:
+        """Rewrite files without what was deleted; what could not be done is said."""
+        ...
+
     def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
         """Those of the texts that other users wrote too."""
         ...

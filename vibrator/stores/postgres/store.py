@@ -12,7 +12,7 @@ from vibrator.stores.halves import half_rows, key_bytes
 from vibrator.stores.journal import LoggedDecisions
 from vibrator.stores.ports import DEFAULT_TENANT, Erased, Item
 from vibrator.stores.postgres.catalogue import ENCODER_NOTE, PostgresCatalogue, put_items
-from vibrator.stores.postgres.erasing import erase_before, erase_users
+from vibrator.stores.postgres.erasing import compact, erase_before, erase_users
 from vibrator.stores.postgres.events import PostgresEvents
 from vibrator.stores.postgres.merging import merge_rows
 from vibrator.stores.postgres.pool import Pool
@@ -121,6 +121,13 @@ class PostgresStore:
         )
         rows = self._pool.rows(sql, (self.tenant, list(texts), list(without)))
         return {text for (text,) in rows}
+
+    def compact(self) -> tuple[str, ...]:
+        """Rewrite the tables' files without what was deleted."""
+        compact(
+            self._pool, [name for (name,) in self._pool.rows("SELECT name FROM personal_tables")]
+        )
+        return ()
 
     def close(self) -> None:
         """Close all connections."""
