@@ -549,6 +549,20 @@ def test_a_log_of_egreedy_v1_is_compared_with_and_played_back(tmp_path):
     assert played == ("done", 60_000, 1.0)
 
 
+def test_the_command_line_evaluates_a_policy_on_our_own_log(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'app.db'}")
+    tips, rng = EgreedyV1(store.decisions, epsilon=0.5), np.random.default_rng(0)
+    for n in range(80):
+        shown = [tip.facts for tip in draw_tips(rng, 3, prefix=f"day{n}")]
+        tips.score("ada", shown, at=NOW, decision_id=f"e{n}", rng=rng)
+        tips.reward(f"e{n}", "done", dwell_ms=60_000, at=NOW)
+    store.close()
+    asked = ["evaluate-policy", str(tmp_path / "app.db"), "--format", "json"]
+    rows = json.loads(CliRunner().invoke(build(), asked).stdout)
+
+    assert {row["estimator"]: row["value"] for row in rows}["snips"] == pytest.approx(1.0)
+
+
 def test_the_command_line_evaluates_a_policy(tmp_path):
     rows = "\n".join(f"{n},{n % 3},1,{int(n % 7 == 0)},{1 / 3}" for n in range(300))
     (tmp_path / "log.csv").write_text(f",item_id,position,click,propensity_score\n{rows}\n")

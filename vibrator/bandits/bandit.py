@@ -88,14 +88,14 @@ class Bandit:
 
     def learn(self, arms: Sequence[str], contexts: ArrayLike, rewards: ArrayLike) -> None:
         """Take the rewards of these arms in these contexts in; they may come late, in any order."""
-        places = np.array([self._find(arm) for arm in arms], dtype=np.intp)
+        places = np.array([self.place(arm) for arm in arms], dtype=np.intp)
         if not len(places) == len(np.asarray(contexts)) == len(np.asarray(rewards)):
             raise BadInput("arms, contexts and rewards must be of one length")
         self.model.learn(places, contexts, rewards)
 
     def learn_one(self, arm: str, context: Floats, reward: float) -> None:
         """Take one reward in."""
-        self.model.learn_one(self._find(arm), context, reward)
+        self.model.learn_one(self.place(arm), context, reward)
 
     def add_arm(self, arm: str) -> None:
         """A new arm, of which nothing is known yet."""
@@ -106,13 +106,14 @@ class Bandit:
 
     def remove_arm(self, arm: str) -> None:
         """An arm goes, with what was learnt about it alone."""
-        place = self._find(arm)
+        place = self.place(arm)
         if len(self.arms) == 1:
             raise BadInput(f"{arm!r} is the last arm; a bandit keeps at least one")
         self.model.remove_arm(place)
         self._name_arms(tuple(name for name in self.arms if name != arm))
 
-    def _find(self, arm: str) -> int:
+    def place(self, arm: str) -> int:
+        """Where the arm stands among the columns."""
         try:
             return self._place[arm]
         except KeyError:

@@ -7,6 +7,7 @@ in the log is the one that was used, whatever numerical method computed it.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,14 +33,14 @@ NARROWEST = 1e-12  # an arm whose reward is known is this wide, so that its dist
 ROWS_AT_ONCE = 256
 
 
-class Explorer:
+class Explorer(ABC):
     """Turns estimates into probabilities; a row of `allowed` masks arms inside them."""
 
     needs: ClassVar[str] = "mean"
 
+    @abstractmethod
     def probabilities(self, estimates: Estimates, allowed: Bools | None, step: int) -> Floats:
         """One row a context, one column an arm; every row adds up to one."""
-        raise NotImplementedError
 
     def draw(
         self,

@@ -72,7 +72,7 @@ class DelayedRewards:
 
     def _row_of(self, arm: str, context: Any) -> NDArray[np.float64]:
         rows = np.array(context, dtype=np.float64)
-        return rows[self.bandit.arms.index(arm)] if self.bandit.model.shared else rows
+        return rows[self.bandit.place(arm)] if self.bandit.model.shared else rows
 
 
 def _keep_newest(events: OrderedDict[str, Any], capacity: int) -> None:

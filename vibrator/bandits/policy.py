@@ -157,7 +157,7 @@ class BanditPolicy:
                 return Estimates(np.empty((1, 0)), np.empty((1, 0)), np.empty((1, 0, model.d)))
             return model.estimate(rows[None], needs=needs)  # type: ignore[no-any-return]
         self._know(arms)
-        places = [self.bandit.arms.index(arm) for arm in arms]
+        places = [self.bandit.place(arm) for arm in arms]
         whole = model.estimate(rows[None], needs=needs)
         mean, width = whole.mean[:, places], whole.width
         return Estimates(mean, None if width is None else width[:, places])

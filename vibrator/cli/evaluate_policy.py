@@ -17,7 +17,9 @@ PANEL = "Learn"
 
 def run(
     log: Path = typer.Argument(..., help="An Open Bandit CSV or its folder, or our store's .db."),
-    target: str = typer.Option("uniform", help="uniform, logged, or always:ARM."),
+    target: str = typer.Option(
+        "uniform", help="uniform (over what could be chosen), logged, always:ARM."
+    ),
     interval: str = typer.Option("analytic", help="analytic, bootstrap or anytime."),
     by_position: bool = typer.Option(False, help="One evaluation for every position."),
     unrewarded: float = typer.Option(
@@ -77,7 +79,8 @@ def _target(name: str, log: BanditLog) -> Any:
     shape = len(log), len(log.names)
     kind, _, arm = name.partition(":")
     if kind == "uniform":
-        return np.full(shape, 1.0 / shape[1])
+        possible = np.ones(shape) if log.behaviour is None else log.behaviour > 0
+        return possible / possible.sum(axis=1, keepdims=True)
     if kind == "logged":
         if log.behaviour is None:
             raise BadInput("this log does not say every arm's propensity")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vibrator.checks import require_aware
-from vibrator.errors import BadInput, StoreError, UnknownName
+from vibrator.errors import BadInput, StoreBusy, StoreError, UnknownName
 from vibrator.optional import need
 from vibrator.simulate.results import policy_rows
 from vibrator.simulate.runner import Plan, Run
@@ -109,10 +109,12 @@ class Rehearsals:
             with closing(sqlite3.connect(self.path)) as connection, connection:
                 connection.execute("PRAGMA foreign_keys = ON")
                 yield connection
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
-            raise StoreError(f"{self.path}: {error}") from None
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            kind = StoreBusy if busy else StoreError
+            raise kind(f"{self.path}: {error}") from None
 
 
 def plan_as_data(plan: Plan) -> dict[str, Any]:
