@@ -79,6 +79,20 @@ def test_bad_rows_are_refused_with_file_line_column_rule_and_value(movielens):
     assert "ratings.dat, line" in str(refused.value)
 
 
+def test_a_film_without_a_genre_is_a_bad_row(movielens):
+    (movielens / "movies.dat").write_text(MOVIES + "4::Nameless (2000)::\n", "latin-1")
+
+    with pytest.raises(BadRows, match=r"movies.dat, line 4, genres: must name a genre"):
+        load_movielens(movielens)
+
+
+def test_an_empty_file_is_refused(movielens):
+    (movielens / "ratings.dat").write_text("")
+
+    with pytest.raises(BadInput, match="ratings.dat must have ratings"):
+        load_movielens(movielens)
+
+
 def test_with_a_report_the_good_rows_go_on(movielens):
     (movielens / "ratings.dat").write_text(RATINGS + "2::1")
     report = RowReport()
@@ -139,7 +153,10 @@ def test_retailrocket_climbs_to_the_root_of_the_newest_category(retailrocket):
 def test_retailrocket_takes_prepared_categories(retailrocket):
     (retailrocket / "item_categories.csv").write_text("itemid,categoryid\n100,9\n200,9\n300,2\n")
 
-    assert load_retailrocket(retailrocket).item_to_cat_idx == {100: 1, 200: 1, 300: 0}
+    log = load_retailrocket(retailrocket)
+
+    assert log.item_to_cat_idx == {100: 1, 200: 1, 300: 0}
+    assert log.n_categories == 2
 
 
 def test_a_category_tree_with_a_circle_is_refused(retailrocket):

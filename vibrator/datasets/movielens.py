@@ -56,15 +56,24 @@ def load_movielens(folder: str | Path, *, report: RowReport | None = None) -> Ev
 
 def _first_genres(layout: Layout, report: RowReport) -> tuple[dict[int, int], list[str]]:
     """Of every film the place of its first genre, and all genres."""
-    films = pd.concat(_rows(layout, layout.films, report))
-    listed = films["genres"].str.split("|") if not layout.flags else _flagged(films, layout.flags)
-    genres = sorted({genre for of_film in listed for genre in of_film})
-    places = {genre: place for place, genre in enumerate(genres)}
-    firsts = [places[of_film[0]] for of_film in listed]
-    return dict(zip(films["item_id"].tolist(), firsts, strict=True)), genres
+    listed: dict[int, list[str]] = {}
+    for block in _rows(layout, layout.films, report):
+        for line, film, genres in zip(
+            block.index, block["item_id"].tolist(), _genres(block, layout.flags), strict=True
+        ):
+            if genres:
+                listed[film] = genres
+            else:
+                report.add(layout.films.bad(line, "genres", "must name a genre", ""))
+    names = sorted({genre for genres in listed.values() for genre in genres})
+    places = {genre: place for place, genre in enumerate(names)}
+    return {film: places[genres[0]] for film, genres in listed.items()}, names
 
 
-def _flagged(films: pd.DataFrame, flags: tuple[str, ...]) -> list[list[str]]:
+def _genres(films: pd.DataFrame, flags: tuple[str, ...]) -> list[list[str]]:
+    """Of every film its genres, written in one column or as a 1 in each that applies."""
+    if not flags:
+        return [[genre for genre in text.split("|") if genre] for text in films["genres"]]
     marks = films[list(flags)].to_numpy() == "1"
     return [[flag for flag, on in zip(flags, row, strict=True) if on] for row in marks]
 

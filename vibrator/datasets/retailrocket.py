@@ -55,8 +55,9 @@ def load_retailrocket(folder: str | Path, *, report: RowReport | None = None) ->
     homeless = len(places)
     mapping = {item: places[roots[item]] if item in roots else homeless for item in items}
     events["cat_idx"] = events["item_id"].map(mapping).astype("int64")
+    n_categories = homeless + (homeless in mapping.values())
     return EventLog(
-        events[["user_id", "item_id", "ts", "cat_idx", "weight"]], mapping, homeless + 1
+        events[["user_id", "item_id", "ts", "cat_idx", "weight"]], mapping, n_categories
     )
 
 
