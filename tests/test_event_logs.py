@@ -89,7 +89,7 @@ def test_a_film_without_a_genre_is_a_bad_row(movielens):
 def test_an_empty_file_is_refused(movielens):
     (movielens / "ratings.dat").write_text("")
 
-    with pytest.raises(BadInput, match="ratings.dat must have ratings"):
+    with pytest.raises(BadInput, match=r"ratings\.dat must have ratings"):
         load_movielens(movielens)
 
 
