@@ -290,6 +290,24 @@ def test_a_store_remembers_its_sliders(app, opened, tmp_path):
         Personalizer.open(f"sqlite:///{tmp_path}/fresh.db")
 
 
+def test_a_fit_makes_probability_what_was_liked(app, opened):
+    with pytest.raises(BadInput, match="the log has 0"):
+        app.fit()
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        decision = app.decide("ada", ITEMS)
+        if decision.acted:
+            app.outcome(decision.decision_id, "click", reward=float(rng.random() < 0.2))
+    before = app.score("ada", "grpc")["grpc"]["depth"].probability
+    fitted = app.fit()
+    after = app.score("ada", "grpc")["grpc"]["depth"].probability
+
+    assert (fitted.examples > 100, fitted.own) == (True, ())
+    assert abs(after - 0.2) < 0.12 < abs(before - 0.2)  # three standard errors of 120 draws
+    assert opened().score("ada", "grpc")["grpc"]["depth"].probability == after
+    assert app.forget("chioma").stale == ("calibrators of the last fit()",)
+
+
 def test_the_async_facade_is_the_same(tmp_path):
     async def walk():
         async with await AsyncPersonalizer.open(

@@ -12,7 +12,7 @@ from vibrator.personalizer.facade import Personalizer
 
 VERBS = (
     "add_items", "remove_items", "observe", "set_consent", "merge_users", "score", "rank",
-    "decide", "outcome", "profile", "report", "forget", "expire", "export", "refresh",
+    "decide", "outcome", "profile", "report", "fit", "forget", "expire", "export", "refresh",
     "rebuild", "close",
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from vibrator.intent.guards import ConsentGuard, review
 from vibrator.personalizer import forgetting, people
 from vibrator.personalizer.deciding import BestFit, checked, told
 from vibrator.personalizer.exporting import exported
-from vibrator.personalizer.fitting import fitted_scorer
+from vibrator.personalizer.fitting import RAW, Fitted, fit, fitted_calibrators, raw_scores
 from vibrator.personalizer.folding import Folding
 from vibrator.personalizer.intake import (
     candidates_of,
@@ -35,7 +35,7 @@ from vibrator.personalizer.learning import Learner
 from vibrator.personalizer.portraits import Portrait, Report, Tally, portray
 from vibrator.personalizer.rebuilding import ENCODER_NOTE
 from vibrator.personalizer.remembering import remembering
-from vibrator.pipeline import Ranking, Scores
+from vibrator.pipeline import Ranking, Scores, SliderScorer
 from vibrator.profile import Profile
 from vibrator.rewards import PUBLISHED_REWARDS, RewardMap
 from vibrator.stores import Item, Store, Which, open_store
@@ -222,7 +222,7 @@ class Personalizer:
         chooses among the rest; a decision to do nothing says why, and what would cure it.
         """
         texts = candidates_of(candidates, self.store.catalogue)
-        situation = self._situation(self._who(user), texts, context or {}, surface, purpose)
+        situation, batch = self._situation(self._who(user), texts, context or {}, surface, purpose)
         refused = review(self.guards, situation)
         with self._learner.turn:
             policy = self._learner.current()
@@ -241,7 +241,7 @@ class Personalizer:
             refusals=refused,
             versions={"encoder": self.encoder.fingerprint, **self.scorer.sliders.versions},
             context=situation.context,
-            features=proposal.features,
+            features={**proposal.features, **_shown(batch, situation.candidates, proposal.items)},
             surface=surface,
         )
         self.store.decisions.record([decision])
@@ -290,6 +290,12 @@ class Personalizer:
         actions = sum(1 for _ in self.store.events.read(Which(kinds=(ACTION,))))
         return tally.report(users=sum(1 for _ in self.store.users()), actions=actions)
 
+    def fit(self) -> Fitted:
+        """Learn from outcomes how likely a raw score is to be liked; scores use it from now on."""
+        fitted = fit(self.store, self._sliders.versions, self.encoder.fingerprint, self._now())
+        self._start_afresh()
+        return fitted
+
     def forget(self, user: str) -> forgetting.Receipt:
         """Remove everything about the user, and say what was done; see Receipt."""
         who = self._who(user)
@@ -330,11 +336,12 @@ class Personalizer:
         context: Mapping[str, Any],
         surface: str,
         purpose: str,
-    ) -> Situation:
+    ) -> tuple[Situation, Any]:
         now = self._now()
         profile = self._folding.profile(user, now)
         known: dict[str, Any] = self._past(user, now) if self._looks_back else {}
-        return Situation(
+        batch = self.scorer.score_batch([profile], texts, context, now=now, cold_start=True)
+        situation = Situation(
             user_id=user,
             at=now,
             candidates=tuple(texts),
@@ -342,10 +349,11 @@ class Personalizer:
             surface=surface,
             purpose=purpose,
             consents=people.consents(self.store, user),
-            scores=self._probabilities(profile, texts, context, now),
+            scores=batch.probability[0],
             profile=profile,
             **known,
         )
+        return situation, batch
 
     def _past(self, user: str, now: datetime) -> dict[str, Any]:
         recent = Which(users=(user,), newest=HISTORY)
@@ -357,14 +365,6 @@ class Personalizer:
             "outcomes": tuple(outcome for *_, outcome in self.store.decisions.outcomes(recent)),
             "intent": self._intent.state(actions, vectors, self.scorer),
         }
-
-    def _probabilities(
-        self, profile: Profile, texts: Mapping[str, str], context: Mapping[str, Any], now: datetime
-    ) -> Any:
-        if not texts:
-            return np.empty((0, len(self.scorer.sliders)))
-        batch = self.scorer.score_batch([profile], texts, context, now=now, cold_start=True)
-        return batch.probability[0]
 
     def _query(
         self, profile: Profile, now: datetime, slider: str | None, context: Any
@@ -389,12 +389,19 @@ class Personalizer:
     def _start_afresh(self) -> None:
         """Begin, or begin again, with nothing remembered in this process but the store."""
         self.encoder = remembering(self._given, self.store.vectors)
-        self.scorer = fitted_scorer(self.store, self.encoder, self._sliders, self.clock)
+        calibrators = fitted_calibrators(self.store, self._sliders.versions)
+        self.scorer = SliderScorer(
+            self.encoder, self._sliders, calibrators=calibrators, clock=self.clock
+        )
         self._folding = Folding(self.store, self.encoder)
 
 
 def _encoder(given: Any) -> Any:
     return InstructionalEncoder(given) if isinstance(given, (str, EncoderConfig)) else given
+
+
+def _shown(batch: Any, candidates: Sequence[str], items: Sequence[str]) -> dict[str, Any]:
+    return {RAW: raw_scores(batch, candidates.index(items[0]))} if items else {}
 
 
 def _agree_on_encoder(store: Store, fingerprint: str) -> None:

@@ -9,13 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 from vibrator.errors import StoreError
+from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
 from vibrator.personalizer.learning import FORGOTTEN_NOTE
 from vibrator.personalizer.remembering import cache_keys
 from vibrator.stores.journal import ACTION, to_action
 from vibrator.stores.ports import Store, Which
-
-FITTED_NOTE = "fitted"
-STALE_NOTE = "fitted.stale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,4 +83,4 @@ def start_over(store: Store) -> tuple[str, ...]:
     if store.note(FITTED_NOTE) is None:
         return ()
     store.set_note(STALE_NOTE, "yes")
-    return ("scorer weights and calibrators",)
+    return ("calibrators of the last fit()",)
