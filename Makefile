@@ -3,7 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo install test lint bench parity clean
+# Numeric libraries share two cores better with one thread each.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help demo install test lint bench parity clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -37,5 +41,11 @@ lint: install  ## ruff and mypy --strict
 bench: install  ## the bars; results in bench-results/
 	$(BIN)/python benchmarks/run.py
 
+parity:  ## rebuild the golden vectors of InstructorEmbedding, in an environment of their own
+	$(PYTHON) -m venv .parity-venv
+	.parity-venv/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	.parity-venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r scripts/parity-requirements.txt
+	.parity-venv/bin/python scripts/make_parity_vectors.py fixtures/instructor_parity.json
+
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) bench-results vibrator-demo.html
+	rm -rf $(VENV) .parity-venv bench-results vibrator-demo.html

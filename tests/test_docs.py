@@ -1,6 +1,9 @@
 """Every Python block of the README and the docs runs, page by page, from an empty folder."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,10 +25,26 @@ def blocks(page):
     ]
 
 
+def run(pieces, page, names):
+    for code in pieces:
+        exec(compile(code, str(page), "exec"), names)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch, capsys):
+def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "page"}
-    for mark, code in blocks(page):
-        if mark != "integration":
-            exec(compile(code, str(page), "exec"), names)
+    run([code for mark, code in blocks(page) if mark != "integration"], page, {"__name__": "page"})
+
+
+@pytest.mark.integration
+def test_the_readme_runs_on_instructor_too(tmp_path, tiny_hub):
+    code = "\n".join(code for mark, code in blocks(ROOT / "README.md") if mark == "integration")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, **tiny_hub},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
