@@ -11,7 +11,7 @@ import pandas as pd
 
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.ltv.frames import row_times
-from vibrator.ltv.nested import as_arrow, nested_kind
+from vibrator.ltv.nested import cells_kind, is_nested, nested_kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,10 +61,8 @@ def _epoch_kind(column: pd.Series) -> str | None:
 
 
 def _object_kind(column: pd.Series) -> str | None:
-    cells = [
-        cell for cell in column.iloc[:PEEK] if isinstance(cell, (dict, list, tuple, np.ndarray))
-    ]
-    return nested_kind(as_arrow(pd.Series(cells, dtype=object)).type) if cells else "category"
+    cells = [cell for cell in column.iloc[:PEEK] if is_nested(cell)]
+    return cells_kind(cells) if cells else "category"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,10 @@ def _fits(kind: str, column: pd.Series) -> bool:
         return not pd.api.types.is_numeric_dtype(dtype) or bool(column.isna().all())
     if isinstance(dtype, pd.ArrowDtype):
         return nested_kind(dtype.pyarrow_dtype) == kind
-    return pd.api.types.is_object_dtype(dtype) and _object_kind(column) in (kind, "category")
+    cells = [cell for cell in column if is_nested(cell)] if dtype == np.dtype(object) else None
+    if cells is None or (not cells and not column.isna().all()):
+        return False
+    return cells_kind(cells) in (kind, None)
 
 
 def read_schema(

@@ -120,7 +120,7 @@ def _nested(kind: str) -> Callable[[View, FeaturePlan, Any], Block]:
         numbers: dict[str, Floats] = {}
         words: dict[str, NDArray[Any]] = {}
         for name in view.schema.of(kind):
-            summary = SUMMARIES[kind](as_arrow(view.frame[name]))
+            summary = SUMMARIES[kind](as_arrow(view.frame[name], kind))
             numbers |= {f"{name}_{what}": values for what, values in summary.numbers.items()}
             if summary.names is not None:
                 words[f"{name}_top"] = summary.names

@@ -235,7 +235,7 @@ def measure(label: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
 
 
 def measure_by(
-    label: ArrayLike, predicted: ArrayLike, groups: ArrayLike, *, least: int = 200
+    label: ArrayLike, predicted: ArrayLike, groups: ArrayLike, *, least: int = 1_000
 ) -> list[dict[str, Any]]:
     """The metrics that say something about a slice, per group of at least `least` rows."""
     y, p = _pair(label, predicted)

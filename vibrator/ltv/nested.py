@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,18 +60,57 @@ class Ragged:
         return rank
 
 
-def as_arrow(column: Any) -> Any:
-    """The column as one Arrow array; Python dicts become maps and lists lists."""
+def as_arrow(column: Any, kind: str) -> Any:
+    """The column as one Arrow array; cells of Python objects are read as `kind` says."""
     arrow = need("pyarrow", extra="ltv")
     array = getattr(column, "array", column)
     if hasattr(array, "__arrow_array__"):
         found = array.__arrow_array__()
         return found.combine_chunks() if isinstance(found, arrow.ChunkedArray) else found
-    cells = list(array)
-    if any(isinstance(cell, dict) for cell in cells):
-        cells = [list(c.items()) if isinstance(c, dict) else c for c in cells]
-        return arrow.array(cells, arrow.map_(arrow.string(), arrow.float64()))
-    return arrow.array(cells, from_pandas=True)
+    cells = [READ_CELL[kind](cell) if is_nested(cell) else None for cell in array]
+    return arrow.array(cells, _arrow_type(kind))
+
+
+def is_nested(cell: Any) -> bool:
+    """Whether a cell of Python objects holds entries."""
+    return isinstance(cell, (dict, list, tuple, np.ndarray))
+
+
+READ_CELL: dict[str, Callable[[Any], list[Any]]] = {
+    # parquet maps reach pandas as lists of (key, value), JSON brings dicts
+    "map": lambda cell: list(cell.items()) if isinstance(cell, dict) else [tuple(e) for e in cell],
+    "pairs": lambda cell: [dict(zip("ab", _entry(e), strict=True)) for e in cell],
+    "list": lambda cell: [str(e) for e in cell],
+    "histogram": list,
+}
+
+
+def _entry(entry: Any) -> Sequence[Any]:
+    return list(entry.values()) if isinstance(entry, dict) else entry
+
+
+def _arrow_type(kind: str) -> Any:
+    arrow = need("pyarrow", extra="ltv")
+    number, text = arrow.float64(), arrow.string()
+    return {
+        "map": arrow.map_(text, number),
+        "pairs": arrow.list_(arrow.struct([("a", number), ("b", number)])),
+        "list": arrow.list_(text),
+        "histogram": arrow.list_(number),
+    }[kind]
+
+
+def cells_kind(cells: Sequence[Any]) -> str | None:
+    """What cells of Python objects are, told by their first entry; None for empty ones."""
+    for cell in cells:
+        if isinstance(cell, dict):
+            return "map"
+        for entry in cell:
+            if isinstance(entry, (tuple, list, dict)):
+                first = next(iter(_entry(entry)), None)
+                return "map" if isinstance(first, str) else "pairs"
+            return "list" if isinstance(entry, str) else "histogram"
+    return None
 
 
 def _ragged(array: Any, valid: NDArray[np.bool_]) -> tuple[Ragged, Rows]:

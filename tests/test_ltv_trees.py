@@ -1,0 +1,431 @@
+"""Lifetime value with boosted trees and Arrow: frames, features, chain, artefact, prediction."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vibrator.actions import UserAction
+from vibrator.errors import ArtefactError, BadInput
+from vibrator.ltv import metrics
+from vibrator.ltv.artefact import load, read_manifest, read_report, save
+from vibrator.ltv.boosting import TreeSettings
+from vibrator.ltv.columns import column_kind
+from vibrator.ltv.config import LtvConfig, Partitions, SamplingPlan, StackPlan, Windows
+from vibrator.ltv.demo import SIMULATED_PLAN, run_demo
+from vibrator.ltv.explore import explore, explore_page
+from vibrator.ltv.features import FeaturePlan, fit_features
+from vibrator.ltv.frames import Snapshot, frame_from_actions, read_frame, temporal_split
+from vibrator.ltv.heads import ChainSettings
+from vibrator.ltv.missing import MissingPolicy
+from vibrator.ltv.nested import SUMMARIES, as_arrow
+from vibrator.ltv.partitions import prepare_folder
+from vibrator.ltv.pipeline import train, train_prepared
+from vibrator.ltv.predictor import FastPredictor
+from vibrator.ltv.prepared import prepare
+from vibrator.ltv.purchases import PurchaseWindow, fit_purchases
+from vibrator.ltv.report import report_page
+from vibrator.ltv.rivals import compare
+from vibrator.ltv.selection import SelectionPlan
+from vibrator.ltv.simulated import Population, simulate_users
+from vibrator.ltv.simulated_nested import add_nested, simulate_folder
+from vibrator.ltv.transactions import Log
+
+pytestmark = pytest.mark.integration
+
+QUICK = ChainSettings(
+    large=TreeSettings(rounds=25, learning_rate=0.2, leaves=6, least_rows_in_leaf=50),
+    amount=TreeSettings(rounds=20, learning_rate=0.1, leaves=4, least_rows_in_leaf=20),
+    share=TreeSettings(rounds=15, learning_rate=0.1, leaves=3, least_rows_in_leaf=40),
+)
+CONFIG = replace(LtvConfig(), chain=QUICK)
+CDNOW = Path(__file__).parents[1].parent / "shared" / "data" / "cdnow" / "CDNOW_master.txt.gz"
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(0)
+    frame, truth = simulate_users(16_000, rng)
+    return add_nested(frame, truth, rng)
+
+
+@pytest.fixture(scope="module")
+def trained(people):
+    return train(people, CONFIG, plan=SIMULATED_PLAN)
+
+
+@pytest.fixture(scope="module")
+def saved(trained, tmp_path_factory):
+    home = tmp_path_factory.mktemp("ltv") / "model"
+    save(trained, home, config=CONFIG)
+    return home
+
+
+def test_horizons_stand_in_order_in_every_head(trained, people):
+    found = trained.model.predict(people)
+
+    for head in (found.buyer, found.value, found.log_value):
+        assert metrics.order_violations(head) == 0
+    assert trained.report["baseline"]["order_violations"] > 0
+
+
+def test_four_horizons_stand_in_order_too(people):
+    config = replace(CONFIG, horizons=(1, 7, 14, 28))
+    found = train(people, config, plan=SIMULATED_PLAN).model.predict(people)
+
+    assert found.value.shape[1] == 4
+    assert metrics.order_violations(found.value) == 0
+
+
+def test_the_model_ranks_far_better_than_chance_and_its_level_is_near(trained):
+    figures = trained.report["horizons"]["14"]["value"]
+
+    assert figures["gini"] > 0.5
+    assert 0.6 < figures["bias"] < 1.6
+
+
+def test_intervals_hold_in_every_bin(trained):
+    for found in trained.report["horizons"].values():
+        assert min(row["coverage"] for row in found["coverage"]) > 0.9
+
+
+def test_a_saved_model_answers_as_before(saved, trained, people):
+    again = load(saved).table(people.iloc[:500])
+
+    pd.testing.assert_frame_equal(again, trained.model.table(people.iloc[:500]))
+    assert (again["value_low_d14"] <= again["value_high_d14"]).all()
+
+
+def test_one_row_is_answered_as_among_others(saved, people):
+    predictor = FastPredictor(saved)
+
+    one = predictor.predict(people.iloc[[7]]).iloc[0]
+    assert one.to_numpy() == pytest.approx(predictor.predict(people.iloc[:10]).iloc[7].to_numpy())
+
+
+def test_rows_as_mappings_are_answered_like_a_frame(saved, people):
+    rows = people.iloc[:3].to_dict("records")
+    found = FastPredictor(saved).predict(rows)
+
+    assert found["value_d14"].to_numpy() == pytest.approx(
+        FastPredictor(saved).predict(people.iloc[:3])["value_d14"].to_numpy()
+    )
+
+
+def test_a_changed_byte_is_noticed(saved, tmp_path):
+    import shutil
+
+    copy = tmp_path / "model"
+    shutil.copytree(saved, copy)
+    tree = next((copy / "trees").iterdir())
+    tree.write_text(tree.read_text() + " ")
+    with pytest.raises(ArtefactError, match="changed after it was saved"):
+        load(copy)
+
+
+def test_a_folder_of_something_else_is_left_alone(trained, tmp_path):
+    (tmp_path / "letter.txt").write_text("dear Ada")
+    with pytest.raises(BadInput, match="something else than a model"):
+        save(trained, tmp_path, config=CONFIG)
+    assert (tmp_path / "letter.txt").exists()
+    with pytest.raises(ArtefactError, match=r"no manifest.json"):
+        load(tmp_path)
+
+
+def test_no_pickle_is_in_the_artefact(saved):
+    assert {path.suffix for path in saved.rglob("*") if path.is_file()} <= {".json", ".txt"}
+    assert read_manifest(saved).versions.keys() == {"vibrator", "lightgbm", "numpy", "pandas"}
+
+
+def test_a_frame_that_does_not_fit_is_refused_column_by_column(saved, people):
+    wrong = people.drop(columns=["sessions"]).assign(country=1.5, opens_by_hour="x")
+    with pytest.raises(ArtefactError) as refusal:
+        FastPredictor(saved).predict(wrong)
+    for part in ("sessions: missing", "country: float64 is no category", "opens_by_hour"):
+        assert part in str(refusal.value)
+
+
+def test_what_if_moves_the_one_person_it_is_about(saved, people):
+    row = people.iloc[0].to_dict()
+    found = FastPredictor(saved).what_if(row, {"past_spend": 900.0, "past_purchases": 40})
+
+    assert found[0]["change"] == "as is"
+    assert len(found) == 4
+    assert found[-1]["value_d14"] > found[0]["value_d14"]
+    with pytest.raises(BadInput, match="columns that the row does not have"):
+        FastPredictor(saved).what_if(row, {"pastspend": 1.0})
+
+
+def test_batches_are_resumable_and_complete(saved, people, tmp_path):
+    source = tmp_path / "rows"
+    simulate_folder(3000, source, np.random.default_rng(1), population=Population(days=6))
+    predictor = FastPredictor(saved)
+    assert predictor.predict_file(source, tmp_path / "out") == 3000
+
+    done = sorted((tmp_path / "out").iterdir())
+    done[3].unlink()
+    before = done[0].stat().st_mtime_ns
+    assert predictor.predict_file(source, tmp_path / "out") == 3000
+    assert done[3].exists()
+    assert done[0].stat().st_mtime_ns == before
+
+
+def test_csv_and_parquet_targets_hold_the_same(saved, tmp_path):
+    source = tmp_path / "rows"
+    simulate_folder(1000, source, np.random.default_rng(1), population=Population(days=3))
+    predictor = FastPredictor(saved)
+    for name in ("values.csv", "values.parquet"):
+        assert predictor.predict_file(source, tmp_path / name) == 1000
+    csv, parquet = read_frame(tmp_path / "values.csv"), read_frame(tmp_path / "values.parquet")
+
+    assert csv["value_d7"].to_numpy() == pytest.approx(parquet["value_d7"].to_numpy())
+    assert csv["user_id"].tolist() == parquet["user_id"].tolist()
+
+
+def test_a_folder_in_pieces_trains_like_a_frame(tmp_path):
+    folder = tmp_path / "rows"
+    simulate_folder(16_000, folder, np.random.default_rng(2), population=Population(days=12))
+    cached = replace(CONFIG, partitions=Partitions(cache_features=str(tmp_path / "cache")))
+    pieces = train_prepared(prepare_folder(folder, cached, plan=SIMULATED_PLAN), cached)
+    whole = train(read_frame(folder), CONFIG, plan=SIMULATED_PLAN)
+
+    assert (tmp_path / "cache" / "learn.npy").exists()
+    gini = [t.report["horizons"]["14"]["value"]["gini"] for t in (pieces, whole)]
+    assert gini[0] == pytest.approx(gini[1], abs=0.05)
+
+
+def test_partitions_can_be_fewer_and_rows_sampled(tmp_path):
+    folder = tmp_path / "rows"
+    simulate_folder(6000, folder, np.random.default_rng(2), population=Population(days=12))
+    few = replace(CONFIG, partitions=Partitions(max_train_partitions=2, sample_frac=0.5))
+    prepared = prepare_folder(folder, few, plan=SIMULATED_PLAN)
+
+    assert 300 < len(prepared.learn) < 700
+    assert 600 < len(prepared.test) < 900
+
+
+def test_nobody_stands_on_two_sides():
+    frame, _ = simulate_users(5000, np.random.default_rng(3))
+    frame["user_id"] = np.random.default_rng(0).integers(0, 2000, 5000)
+    split = temporal_split(frame, Windows(stop=0.1), user="user_id", time="datetime")
+    users = [set(frame["user_id"].iloc[getattr(split, s)]) for s in
+             ("train", "stop", "calibrate", "decide", "test")]  # fmt: skip
+
+    assert sum(map(len, users)) == len(set.union(*users))
+    times = frame["datetime"]
+    assert times.iloc[split.train].max() < times.iloc[split.calibrate].min()
+    assert times.iloc[split.calibrate].max() < times.iloc[split.test].min()
+
+
+def test_a_gap_is_left_out():
+    frame, _ = simulate_users(5000, np.random.default_rng(3))
+    split = temporal_split(frame, Windows(gap_days=3), user="user_id", time="datetime")
+    times = frame["datetime"]
+
+    assert times.iloc[split.test].min() - times.iloc[split.calibrate].max() > pd.Timedelta(days=3)
+
+
+def test_maps_in_any_clothes_say_the_same():
+    import pyarrow as pa
+
+    cells = [{"a": 1.0, "b": 3.0}, {}, None, {"c": 5.0}]
+    arrow = pd.Series(pd.arrays.ArrowExtensionArray(
+        pa.array([None if c is None else list(c.items()) for c in cells],
+                 pa.map_(pa.string(), pa.float64()))))  # fmt: skip
+    for column in (arrow, pd.Series(cells, dtype=object)):
+        found = SUMMARIES["map"](as_arrow(column, "map"))
+        assert found.numbers["mean"].tolist() == [2.0, 0.0, 0.0, 5.0]
+        assert found.numbers["std"].tolist() == [1.0, 0.0, 0.0, 0.0]
+        assert found.names.tolist() == ["b", None, None, "c"]
+
+
+def test_lists_pairs_and_histograms_are_summed_up():
+    import pyarrow as pa
+
+    words = SUMMARIES["list"](pa.array([["x", "y", "x"], [], None]))
+    assert words.numbers["count"].tolist() == [3.0, 0.0, 0.0]
+    assert words.numbers["unique"].tolist() == [2.0, 0.0, 0.0]
+    assert words.names.tolist() == ["x", None, None]
+    pairs = SUMMARIES["pairs"](pa.array([[{"h": 1, "m": 4.0}, {"h": 2, "m": 2.0}], []]))
+    assert pairs.numbers["total"].tolist() == [6.0, 0.0]
+    cells = SUMMARIES["histogram"](pa.array([[1] * 10, [7], []]))
+    assert cells.numbers["top5_share"].tolist() == pytest.approx([0.5, 1.0, 0.0])
+    assert cells.numbers["entropy"].tolist() == pytest.approx([np.log(10), 0.0, 0.0])
+
+
+def test_a_slice_of_an_arrow_column_is_read_from_its_own_place():
+    import pyarrow as pa
+
+    whole = pa.array([["a"], ["b", "b"], ["c"]])
+    assert SUMMARIES["list"](whole.slice(1, 2)).names.tolist() == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1_750_000_000, 1_750_086_400], "epoch_s"),
+        ([1_750_000_000_000, 1_750_086_400_000], "epoch_ms"),
+        ([5, 7], "number"),
+        ([True, False], "flag"),
+        (["DE", "NG"], "category"),
+        ([{"a": 1.0}, {}], "map"),
+        ([["a"], []], "list"),
+        ([[1, 2], [3, 4]], "histogram"),
+        (pd.to_datetime(["2025-01-01", "2025-01-02"]), "time"),
+    ],
+)
+def test_kinds_are_told_from_types(values, kind):
+    assert column_kind("x", pd.Series(values)) == kind
+
+
+def small_frame(size=400):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "user_id": np.arange(size),
+            "datetime": pd.Timestamp("2025-06-10", tz="UTC"),
+            "seen_s": 1_749_513_600 - 86_400 * 14,
+            "age": np.where(np.arange(size) % 4 == 0, np.nan, rng.integers(20, 60, size)),
+            "country": np.where(np.arange(size) % 2, "NG", "DE"),
+        }
+    )
+
+
+def fitted(frame, plan):
+    return fit_features(frame, plan, time="datetime", user="user_id", labels=())
+
+
+def test_epoch_seconds_become_days_and_halve_at_the_half_life():
+    features, matrix = fitted(small_frame(), FeaturePlan())
+    row = dict(zip(features.names, matrix[0], strict=True))
+
+    assert row["seen_s_age_days"] == pytest.approx(14.0)
+    assert row["seen_s_recency"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("policy", ["zero", "median", "mode", "flag"])
+def test_gaps_are_filled_as_fitted_on_training_rows(policy):
+    features, _ = fitted(small_frame(), FeaturePlan(missing=MissingPolicy(policy)))
+    later = small_frame(4).assign(age=np.nan)
+    row = dict(zip(features.names, features.transform(later)[0], strict=True))
+
+    assert row["age"] == pytest.approx(features.fills["age"])
+    assert ("age_missing" in row) == (policy == "flag")
+
+
+def test_unknown_words_and_gaps_are_told_apart():
+    features, _ = fitted(small_frame(), FeaturePlan())
+    later = small_frame(3).assign(country=pd.Series(["NG", "XX", None], dtype=object))
+    codes = features.transform(later)[:, features.names.index("country")]
+
+    assert codes[:2].tolist() == [1.0, 2.0]
+    assert np.isnan(codes[2])
+
+
+def test_switching_a_group_off_takes_its_features_away(people):
+    names = {
+        on: set(
+            fit_features(people[:2000], plan, time="datetime", user="user_id", labels=())[0].names
+        )
+        for on, plan in ((True, SIMULATED_PLAN), (False, SIMULATED_PLAN.without("interactions")))
+    }
+
+    assert names[True] - names[False] == {
+        "ticket", "whale_x_frequency", "purchase_recency", "install_velocity", "device_spending",
+    }  # fmt: skip
+    with pytest.raises(BadInput, match="unknown feature groups"):
+        FeaturePlan(groups={"intractions": True})
+
+
+def test_selection_drops_twins_and_says_so(people):
+    twin = people.assign(sessions_again=people["sessions"], constant=1.0)
+    config = replace(CONFIG, selection=SelectionPlan(importance=0.0005))
+    report = train(twin, config, plan=SIMULATED_PLAN).report["selection"]
+    gone = {row["feature"]: row for row in report["dropped"]}
+
+    assert gone["sessions_again"]["beside"] == "sessions"
+    assert gone["constant"]["step"] == "variance"
+    assert "importance" in {row["step"] for row in report["dropped"]}
+
+
+def test_sampling_and_stack_are_kept_only_when_they_win(people):
+    config = replace(
+        CONFIG, sampling=SamplingPlan(method="auto"), stack=StackPlan(enabled=True, folds=2)
+    )
+    choices = train(people, config, plan=SIMULATED_PLAN).report["choices"]
+    sampling, stack = choices["sampling"], choices["stack"]
+
+    best = max(sampling["gini"].values())
+    assert (sampling["kept"] == "none") == (best < sampling["gini"]["none"] + 0.002)
+    assert stack["kept"] == (stack["gini"]["stack"] >= stack["gini"]["chain"] + 0.002)
+
+
+def test_a_kept_stack_is_saved_and_keeps_the_order(people, tmp_path):
+    config = replace(CONFIG, stack=StackPlan(enabled=True, folds=2, margin=-1.0))
+    stacked = train(people, config, plan=SIMULATED_PLAN)
+    save(stacked, tmp_path / "model", config=config)
+    found = load(tmp_path / "model").predict(people[:300])
+
+    assert stacked.model.chain.stack is not None
+    assert found.value == pytest.approx(stacked.model.predict(people[:300]).value)
+    assert metrics.order_violations(found.value) == 0
+
+
+def test_every_rival_head_beats_chance(people):
+    rows = compare(prepare(people, CONFIG, plan=SIMULATED_PLAN), CONFIG)
+
+    assert [row["head"] for row in rows] == ["share chain", "tweedie", "log1p", "ziln", "ordered"]
+    assert min(row["gini"] for row in rows) > 0.3
+
+
+def test_reports_are_pages_of_their_own(saved, people):
+    for page in (report_page(read_report(saved)), explore_page(explore(people, CONFIG))):
+        assert page.startswith("<!doctype html>")
+        assert "http://" not in page.replace("http://www.w3.org", "")
+        assert "<svg" in page
+
+
+def test_our_own_log_becomes_rows_with_ripe_labels():
+    start = datetime(2025, 6, 1, tzinfo=UTC)
+
+    def act(user, what, hours, **more):
+        when = start + timedelta(hours=hours)
+        return UserAction(what, "a tent", timestamp=when, user_id=user, metadata=more)
+
+    log = [
+        act("chioma", "read", 0), act("chioma", "purchase", 20, amount=5.0),
+        act("chioma", "purchase", 60, amount=7.0), act("late", "read", 24 * 20),
+    ]  # fmt: skip
+    frame = frame_from_actions(log, Snapshot(horizons=(1, 7)), until=start + timedelta(days=21))
+
+    assert frame["user_id"].tolist() == ["chioma"]
+    row = frame.iloc[0]
+    assert (row["past_spend"], row["iap_revenue_d1"], row["iap_revenue_d7"]) == (5.0, 0.0, 7.0)
+    assert row["actions_by_type"] == {"read": 1.0, "purchase": 1.0}
+
+
+def test_the_demo_makes_everything_and_refuses_a_used_folder(tmp_path):
+    report = run_demo(tmp_path / "demo", users=6000, rng=np.random.default_rng(0))
+    made = {path.name for path in (tmp_path / "demo").iterdir()}
+
+    assert made == {"data", "model", "explore.html", "report.html", "values.parquet"}
+    assert sum(report["order_violations"].values()) == 0
+    with pytest.raises(BadInput, match="not empty"):
+        run_demo(tmp_path / "demo", users=6000, rng=np.random.default_rng(0))
+
+
+@pytest.mark.skipif(not CDNOW.exists(), reason="CDNOW is not beside the repository")
+def test_one_model_has_rank_and_level_on_cdnow():
+    names = ["user_id", "date", "cds", "amount"]
+    frame = pd.read_csv(CDNOW, sep=r"\s+", skiprows=1, names=names)
+    frame["date"] = pd.to_datetime(frame["date"].astype(str))
+    end, log = pd.Timestamp("1997-12-31"), Log(frame)
+    past = Log(frame[frame["date"] <= end])
+    value = fit_purchases(past, PurchaseWindow(end, 182)).predict(past)
+    later = log.spend(value.index, end, 182)
+
+    assert metrics.normalized_gini(later, value) >= 0.75
+    assert metrics.bias(later, value) == pytest.approx(1.0, abs=0.1)
