@@ -142,7 +142,10 @@ class Proposal:
 class Guard(Protocol):
     """Says no, with a reason."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in reasons and logs."""
+        ...
 
     def refusals(self, situation: Situation) -> Mapping[str, str]:
         """Candidate id to the reason why it may not be shown now; NOTHING cannot be refused."""
@@ -153,7 +156,10 @@ class Guard(Protocol):
 class Policy(Protocol):
     """Chooses what to show, doing nothing included, and learns from what came of it."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in reasons and logs."""
+        ...
 
     def propose(
         self, situation: Situation, refused: Mapping[str, str], rng: np.random.Generator
