@@ -1,7 +1,11 @@
 """The whole loop: read, score, guard, decide, judge, learn."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from vibrator.cli import build
 from vibrator.decisions import NOTHING
 from vibrator.errors import BadInput
 from vibrator.simulate import Persona, Tip, standard_world
@@ -53,3 +57,12 @@ def test_people_like_the_words_that_they_prefer():
 def test_people_without_sliders_cannot_read():
     with pytest.raises(BadInput):
         rehearse_end_to_end(events=5, personas=[Persona("p")])
+
+
+def test_the_command_line_rehearses_the_loop_and_refuses_what_it_would_ignore():
+    asked = ["simulate", "--end-to-end", "--events", "8", "--format", "json"]
+    told = CliRunner().invoke(build(), asked)
+    refused = CliRunner().invoke(build(), [*asked, "linucb"])
+
+    assert len(json.loads(told.stdout)) == 3
+    assert isinstance(refused.exception, BadInput)

@@ -165,6 +165,10 @@ class UpperBound(Greedy):
     epsilon: float = 0.0
     optimism: float = 1.0
 
+    def __post_init__(self) -> None:
+        super(UpperBound, self).__post_init__()
+        require_positive("optimism", self.optimism)
+
     def index(self, estimates: Estimates, step: int) -> Floats:
         """Mean + optimism √(2 ln t) × width."""
         wide = self.optimism * math.sqrt(2.0 * math.log(max(step, 2)))

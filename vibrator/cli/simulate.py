@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,25 +54,21 @@ def run(
 
     Example: vibrator simulate --compare random epsilon-greedy linucb --events 2000 --seeds 10
     """
-    if end_to_end:
-        from vibrator.simulate.end_to_end import rehearse_end_to_end
-
-        show(rehearse_end_to_end(events=events, seed=first_seed).rows(), how, title="End to end")
-        return
+    from vibrator.errors import BadInput
     from vibrator.simulate.personas import read_personas, standard_world
     from vibrator.simulate.results import differences, policy_rows
     from vibrator.simulate.runner import DEFAULT_LINEUP, Plan
     from vibrator.simulate.world import World
 
-    wanted = {
-        "model": model,
-        "fall_back": fall_back,
-        "command": command,
-        "cache": cache,
-        "log": log,
-    }
-    chosen = _judge(judge, wanted | {"budget": (max_calls, max_money, price)})
     people = read_personas(personas) if personas else standard_world()
+    if end_to_end:
+        if policies or compare or store or export or html or log:
+            raise BadInput("--end-to-end takes --events, --first-seed, --personas and --format")
+        _whole_loop(people, events, first_seed, how)
+        return
+    wanted = {"model": model, "fall_back": fall_back, "cache": cache}
+    wanted |= {"command": command, "log": log, "budget": (max_calls, max_money, price)}
+    chosen = _judge(judge, wanted)
     world = World(people, chosen, mean_delay=mean_delay, missing=missing)
     plan = Plan(tuple(policies or DEFAULT_LINEUP), events, seeds, first_seed, world)
     runs = _rehearse(plan, workers, _Kept(store, run_id, export))
@@ -88,11 +85,20 @@ def run(
         note(f"model: {chosen.report()}")
 
 
+def _whole_loop(people: Any, events: int, seed: int, how: Format) -> None:
+    from vibrator.simulate.end_to_end import rehearse_end_to_end
+
+    loop = rehearse_end_to_end(events=events, seed=seed, personas=people)
+    show(loop.rows(), how, title=f"End to end, {events} events")
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """Where the events go while they are made."""
 
-    def __init__(self, store: Path | None, run_id: str | None, export: Path | None) -> None:
-        self.store, self.run_id, self.export = store, run_id, export
+    store: Path | None
+    run_id: str | None
+    export: Path | None
 
 
 def _rehearse(plan: Plan, workers: int, kept: _Kept) -> list[Run]:
