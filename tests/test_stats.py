@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from vibrator.errors import BadInput, UnknownName
 from vibrator.stats.adjusted import cuped, lin
@@ -15,6 +16,7 @@ from vibrator.stats.multiplicity import OnlineFdr, adjust
 from vibrator.stats.power import (
     days_for,
     detectable,
+    power_left,
     power_of_means,
     units_for_means,
     units_for_shares,
@@ -29,6 +31,7 @@ from vibrator.stats.tests import (
     paired,
     proportions,
     ratio,
+    superiority,
     welch,
     z_test,
 )
@@ -157,6 +160,24 @@ def test_rank_test():
     test = mann_whitney(A, B)
 
     assert (test.statistic, test.pvalue) == (77.5, near(0.04325705))
+
+
+def test_superiority_is_symmetric_and_agrees_with_the_rank_test():
+    there, back = superiority(A, B), superiority(B, A)
+
+    assert there.difference == pytest.approx(77.5 / 100 - 0.5)
+    assert there.difference == pytest.approx(-back.difference)
+    assert there.pvalue == near(0.04325705)
+    assert there.interval.low < there.difference < there.interval.high
+
+
+def test_power_left_follows_the_trend():
+    assert power_left(0.0, 0.5, critical=1.96) < 0.02
+    assert power_left(2.0, 0.5, critical=1.96) == pytest.approx(
+        norm.sf((1.96 - 2.0 / np.sqrt(0.5)) / np.sqrt(0.5)), abs=1e-6
+    )
+    with pytest.raises(BadInput, match="between 0 and 1"):
+        power_left(1.0, 1.0, critical=1.96)
 
 
 def test_aggregates_add_up():

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from vibrator.errors import BadInput
 from vibrator.stats.aggregates import Sample
+from vibrator.stats.schedule import Schedule
 from vibrator.stats.sequential import (
     Looks,
     always_valid_p,
@@ -53,7 +55,7 @@ def test_power_of_four_looks_reference():
     assert obrien_fleming(1).power(drift) == pytest.approx(0.8, abs=1e-4)
 
 
-@pytest.mark.parametrize("looks", [1, 2, 7, 30])
+@pytest.mark.parametrize("looks", [1, 2, 7, 15])
 def test_planned_looks_spend_exactly_alpha(looks):
     assert sum(obrien_fleming(looks).stopping()) == pytest.approx(0.05, abs=1e-8)
     assert sum(pocock(looks, alpha=0.01).stopping()) == pytest.approx(0.01, abs=1e-8)
@@ -67,6 +69,22 @@ def test_unplanned_looks_spend_alpha_too():
     # equal looks: Lan and DeMets' bounds lie close to the planned ones
     equal = lan_demets([0.2, 0.4, 0.6, 0.8, 1.0])
     assert equal.bounds[1:] == pytest.approx((3.36, 2.68, 2.29, 2.03), abs=0.01)
+
+
+def test_p_values_of_stopped_tests_are_uniform_under_the_null():
+    """Stage-wise p-values of 4,000 simulated tests, each stopped at its first crossing."""
+    rng = np.random.default_rng(4)
+    z = np.cumsum(rng.normal(size=(4000, 4)), axis=1) / np.sqrt([1, 2, 3, 4])
+    crossed = np.abs(z) > obrien_fleming(4).bounds
+    at = np.where(crossed.any(axis=1), crossed.argmax(axis=1), 3)
+    steps = (0.25, 0.5, 0.75, 1.0)
+    pvalues = [
+        Schedule(steps[: look + 1], 4).stopped_pvalue(row[look], alpha=0.05)
+        for look, row in zip(at[:400], z[:400], strict=True)
+    ]
+
+    assert kstest(pvalues, "uniform").pvalue > 1e-3
+    assert np.mean(np.array(pvalues) <= 0.05) == pytest.approx(crossed[:400].any(axis=1).mean())
 
 
 def test_a_look_that_may_spend_nothing_stops_nothing():

@@ -1,1 +1,51 @@
-"""Try, measure, learn, challenge."""
+"""Experiments: try, measure, learn, challenge."""
+
+from vibrator.experiments.adapters import (
+    DecisionLogAdapter,
+    DomainAdapter,
+    ShortVideoAdapter,
+    decision_frame,
+)
+from vibrator.experiments.analysis import Rules, analyze
+from vibrator.experiments.assignment import Allocation, Holdout, Slice
+from vibrator.experiments.config import AdaptiveConfig
+from vibrator.experiments.design import Experiment, ExperimentState, Metric, Variant
+from vibrator.experiments.estimators import Columns
+from vibrator.experiments.hypothesis import HypothesisEngine
+from vibrator.experiments.interchange import export_jsonl, import_json, import_jsonl
+from vibrator.experiments.ledger import Ledger, Record
+from vibrator.experiments.loop import Loop, Plan
+from vibrator.experiments.patterns import AnalysisResult, Analyzer
+from vibrator.experiments.program import program
+from vibrator.experiments.verdict import Finding, Verdict
+
+__all__ = [
+    "AdaptiveConfig",
+    "Allocation",
+    "AnalysisResult",
+    "Analyzer",
+    "Columns",
+    "DecisionLogAdapter",
+    "DomainAdapter",
+    "Experiment",
+    "ExperimentState",
+    "Finding",
+    "Holdout",
+    "HypothesisEngine",
+    "Ledger",
+    "Loop",
+    "Metric",
+    "Plan",
+    "Record",
+    "Rules",
+    "ShortVideoAdapter",
+    "Slice",
+    "Variant",
+    "Verdict",
+    "analyze",
+    "decision_frame",
+    "export_jsonl",
+    "import_json",
+    "import_jsonl",
+    "program",
+]

@@ -66,11 +66,16 @@ def fragments(view: Overview) -> list[str]:
             "assigns, measures and concludes.</p>"
         ]
     parts = [part for entry in view.running for part in _running_parts(entry)]
-    parts += [part for entry in reversed(view.concluded) for part in _concluded_parts(entry)]
+    done = [entry for entry in reversed(view.concluded) if entry["status"] == "concluded"]
+    dropped = [entry for entry in view.concluded if entry["status"] != "concluded"]
+    parts += [part for entry in done for part in _concluded_parts(entry)]
     if view.patterns:
         parts.append(table(_short(view.patterns), "What leads, and how surely"))
     if view.program:
         parts.append(table(_short(view.program), "The program as a whole (online FDR)"))
+    if dropped:
+        shown = ("experiment", "variable", "tried", "state")
+        parts.append(table([{name: e[name] for name in shown} for e in dropped], "Abandoned"))
     if view.waiting:
         parts.append(table(list(view.waiting), "Waiting"))
     return parts
@@ -92,6 +97,7 @@ def _running(ledger: Ledger, experiment: Experiment, rules: Rules) -> dict[str, 
     return {
         "experiment": experiment.id,
         "variable": experiment.variable,
+        "tried": " against ".join(experiment.labels),
         "description": experiment.description,
         "units": verdict.units,
         "split": verdict.split.severity,
@@ -112,6 +118,7 @@ def _concluded(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "experiment": entry["id"],
         "variable": entry["variable"],
+        "tried": " against ".join(variant["label"] for variant in entry["variants"]),
         "status": entry["status"],
         "state": outcome.get("state") or outcome.get("reason", ""),
         "winner": outcome.get("winner"),
@@ -158,7 +165,7 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
     ]
     if entry["power_left"] is not None:
         facts.append(f"{entry['power_left']:.0%} power left if it goes on like this")
-    yield _heading(f"{entry['variable']} ({entry['experiment']}), running", ". ".join(facts))
+    yield _heading(f"{entry['variable']}: {entry['tried']} (running)", ". ".join(facts))
     yield from _bars(entry, "Effects so far", "always-valid intervals: they may be read any time")
     if entry["bounds"]:
         fractions, bounds = zip(*entry["bounds"], strict=True)
@@ -173,8 +180,7 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _concluded_parts(entry: Mapping[str, Any]) -> Iterator[str]:
     won = f", {entry['winner']} won" if entry["winner"] else ""
-    words = f"{entry['status']}: {entry['state']}{won}"
-    yield _heading(f"{entry['variable']} ({entry['experiment']})", words)
+    yield _heading(f"{entry['variable']}: {entry['tried']}", f"{entry['state'].capitalize()}{won}")
     yield from _bars(entry, "Effects", "intervals of the look that concluded it")
     if entry["must_not"]:
         lines = "".join(f"<li>{escape(words)}</li>" for words in entry["must_not"])

@@ -147,6 +147,7 @@ class Looks:
         return sum(self.stopping(drift))
 
 
+@lru_cache(maxsize=256)
 def obrien_fleming(looks: int, *, alpha: float = 0.05) -> Looks:
     """O'Brien-Fleming at equal steps: nearly the fixed test at the end, strict before it.
 
@@ -156,6 +157,7 @@ def obrien_fleming(looks: int, *, alpha: float = 0.05) -> Looks:
     return _equal_steps(looks, alpha, lambda fraction: 1 / math.sqrt(fraction))
 
 
+@lru_cache(maxsize=256)
 def pocock(looks: int, *, alpha: float = 0.05) -> Looks:
     """Pocock: the same bound at every look."""
     return _equal_steps(looks, alpha, lambda _: 1.0)
