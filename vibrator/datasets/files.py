@@ -1,0 +1,144 @@
+"""Bytes of a plain or gzipped file in blocks of whole lines, in bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from vibrator.datasets.report import TORN, Faults
+from vibrator.errors import BadInput
+
+BLOCK_BYTES = 8 << 20  # bytes read at a time, and the longest line
+LARGEST_RATIO = 200  # logs pack 5 to 30 times; deflate cannot exceed 1032
+RATIO_COUNTS_FROM = 64 << 20  # unpacked bytes below which a high ratio does no harm
+UTF8_BOM = b"\xef\xbb\xbf"
+OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+FARTHEST_BACK = 10_000  # line ends tried for one that lies outside quotes
+
+
+@dataclass(frozen=True, slots=True)
+class LineBlock:
+    """Whole lines, the number of the first, and whether the last one is ended."""
+
+    data: bytes
+    first_line: int
+    ended: bool
+
+    def lines(self) -> list[bytes]:
+        """The lines with their ends."""
+        return BytesIO(self.data).readlines()
+
+
+def require_file(path: str | Path) -> Path:
+    """The path of a file that is there."""
+    found = Path(path)
+    if not found.is_file():
+        raise BadInput(f"{str(path)!r} is no file")
+    return found
+
+
+class Torn(Exception):
+    """The file ends in the middle of what it holds."""
+
+
+def byte_blocks(path: Path) -> Iterator[bytes]:
+    """Blocks of a file, unpacked if its name ends in .gz, without a byte order mark.
+
+    A gzip stream that was cut gives what there is of it, then raises Torn.
+    """
+    unpacked = 0
+    with path.open("rb") as raw:
+        pieces = _pieces(gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw, path)
+        for block in _gathered(pieces):
+            if not unpacked and block.startswith(OTHER_BOMS):
+                raise BadInput(f"{path.name} must be UTF-8, got a byte order mark of UTF-16")
+            yield block if unpacked else block.removeprefix(UTF8_BOM)
+            unpacked += len(block)
+            _require_ratio(path, unpacked, raw.tell())
+
+
+def _pieces(file: Any, path: Path) -> Iterator[bytes]:
+    """What each read gives; a packed file gives little at a time, so that a cut loses little."""
+    read = file.read1 if path.suffix == ".gz" else file.read
+    try:
+        while piece := read(BLOCK_BYTES):
+            yield piece
+    except gzip.BadGzipFile as error:
+        raise BadInput(f"{path.name} must be a gzip file, got {error}") from None
+
+
+def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces joined to blocks of about BLOCK_BYTES."""
+    held: list[bytes] = []
+    size, torn = 0, False
+    while not torn:
+        try:
+            piece = next(pieces, b"")
+        except (EOFError, zlib.error):
+            piece, torn = b"", True
+        held.append(piece)
+        size += len(piece)
+        if held and (size >= BLOCK_BYTES or not piece):
+            if size:
+                yield b"".join(held)
+            held, size = [], 0
+        if not piece:
+            break
+    if torn:
+        raise Torn
+
+
+def _require_ratio(path: Path, unpacked: int, packed: int) -> None:
+    if unpacked > RATIO_COUNTS_FROM and unpacked > LARGEST_RATIO * packed:
+        raise BadInput(
+            f"{path.name} must not unpack to more than {LARGEST_RATIO} times its size, "
+            f"got {unpacked:,} bytes out of {packed:,}"
+        )
+
+
+def line_blocks(path: Path, faults: Faults, *, quoted: bool = False) -> Iterator[LineBlock]:
+    """Blocks that end with a line; with `quoted`, where possible, outside of quotes."""
+    rest, line, dropping = b"", 1, False
+    blocks = byte_blocks(path)
+    while (block := _next(blocks, line, faults)) is not None:
+        rest += block
+        if dropping:
+            end = rest.find(b"\n") + 1
+            line, dropping, rest = line + bool(end), not end, rest[end:] if end else b""
+        cut = _cut(rest, quoted=quoted)
+        if cut:
+            yield LineBlock(rest[:cut], line, ended=True)
+            line += rest.count(b"\n", 0, cut)
+            rest = rest[cut:]
+        elif len(rest) >= BLOCK_BYTES:
+            rule = f"a line must not exceed {BLOCK_BYTES:,} bytes"
+            faults.note(line, "line", rule, rest[:40].decode("utf-8", "replace"))
+            dropping, rest = True, b""
+    if rest:
+        yield LineBlock(rest, line, ended=False)
+
+
+def _next(blocks: Iterator[bytes], line: int, faults: Faults) -> bytes | None:
+    try:
+        return next(blocks, None)
+    except Torn:
+        faults.note(line, "line", TORN, "a cut gzip stream")
+        return None
+
+
+def _cut(data: bytes, *, quoted: bool) -> int:
+    """The end of the last line that lies outside of quotes; else of the last line."""
+    last = cut = data.rfind(b"\n") + 1
+    quotes = data.count(b'"', 0, cut) if quoted else 0
+    for _ in range(FARTHEST_BACK):
+        if quotes % 2 == 0 or not cut:
+            break
+        before = data.rfind(b"\n", 0, cut - 1) + 1
+        quotes -= data.count(b'"', before, cut)
+        cut = before
+    return cut if cut and quotes % 2 == 0 else last
