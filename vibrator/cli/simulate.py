@@ -108,8 +108,10 @@ def _rehearse(plan: Plan, workers: int, kept: _Kept) -> list[Run]:
 
     from vibrator.actions import utc_now
     from vibrator.simulate.runner import stream
-    from vibrator.simulate.tables import Rehearsals
+    from vibrator.simulate.tables import Rehearsals, exporter
 
+    if kept.export:
+        exporter(kept.export)  # refused now, not after the rehearsal
     runs: list[Run] = []
     now = utc_now()
     run_id = kept.run_id or f"rehearsal-{now:%Y%m%d-%H%M%S}"

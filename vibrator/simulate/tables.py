@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -98,10 +98,7 @@ class Rehearsals:
 
     def export(self, run_id: str, path: Path | str) -> int:
         """Write the events as .jsonl or .parquet; how many there were."""
-        target = Path(path)
-        if target.suffix not in EXPORTS:
-            raise BadInput(f"export writes {sorted(EXPORTS)}, got {target.name!r}")
-        return EXPORTS[target.suffix](self.events(run_id), target)
+        return exporter(path)(self.events(run_id), Path(path))
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -168,3 +165,11 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
 
 
 EXPORTS = {".jsonl": _write_jsonl, ".parquet": _write_parquet}
+
+
+def exporter(path: Path | str) -> Callable[[Iterator[dict[str, Any]], Path], int]:
+    """What writes a file of this suffix; another suffix is refused."""
+    target = Path(path)
+    if target.suffix not in EXPORTS:
+        raise BadInput(f"export writes {sorted(EXPORTS)}, got {target.name!r}")
+    return EXPORTS[target.suffix]
