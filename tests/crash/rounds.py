@@ -13,11 +13,13 @@ import signal
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tests.servers import short_folder, start_postgres
 from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
 from vibrator.personalizer import Personalizer
@@ -26,7 +28,7 @@ from vibrator.stores import Which
 SLIDERS = {"depth": "detailed technical documentation", "trails": "long mountain trails"}
 ITEMS = {"grpc": "a guide to gRPC", "ridge": "a ridge traverse"}
 USERS = ("ada", "bruno", "chioma")
-LIFE_SECONDS = 0.08  # the longest a writer lives after its first word
+LIFE_SECONDS = {"sqlite": 0.08, "postgres": 1.0}  # the longest a writer lives after a word
 
 
 @dataclass
@@ -70,7 +72,7 @@ def acknowledge(pipe, names):
     os.write(pipe, ("\n".join(names) + "\n").encode())
 
 
-def one_life(url, encoder, number, rng, kill):
+def one_life(url, encoder, number, life, kill):
     """Start a writer, let it live for a random moment, kill; what it had acknowledged."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -82,7 +84,7 @@ def one_life(url, encoder, number, rng, kill):
             os._exit(1)
     os.close(writing)
     words = os.read(reading, 1 << 16)
-    time.sleep(rng.uniform(0, LIFE_SECONDS))
+    time.sleep(life)
     kill(child)
     os.waitpid(child, 0)
     while more := os.read(reading, 1 << 20):
@@ -139,7 +141,8 @@ def sqlite_rounds(rounds, seed=0):
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/app.db"
         for number in range(rounds):
-            words = one_life(url, encoder, number, rng, lambda pid: os.kill(pid, signal.SIGKILL))
+            life = rng.uniform(0, LIFE_SECONDS["sqlite"])
+            words = one_life(url, encoder, number, life, kill_writer)
             app = opened(url, encoder)
             check(app, number, words, tally)
             app.close()
@@ -148,6 +151,59 @@ def sqlite_rounds(rounds, seed=0):
         compare_with_rebuild(app, tally)
         app.close()
     return tally
+
+
+def postgres_rounds(rounds, seed=0):
+    """Kill the whole server under a writer, again and again, over one folder."""
+    rng, encoder, tally = random.Random(seed), InstructionalEncoder("embedded"), Tally()
+    encoder.encode_items(["loaded before the fork"])
+    with short_folder() as folder:
+        url = start_postgres(folder).get_uri()
+        opened(url, encoder).close()
+        for number in range(rounds):
+            life = rng.uniform(0, LIFE_SECONDS["postgres"])
+            words = one_life(url, encoder, number, life, lambda _pid: kill_server(folder))
+            restart(folder)
+            app = opened(url, encoder)
+            check(app, number, words, tally)
+            app.close()
+        app = opened(url, encoder)
+        compare_with_rebuild(app, tally)
+        app.close()
+        kill_server(folder)
+    return tally
+
+
+def kill_writer(pid):
+    os.kill(pid, signal.SIGKILL)
+
+
+def kill_server(folder):
+    """The postmaster and every process of it, as a power cut would."""
+    postmaster = int((folder / "postmaster.pid").read_text().split("\n")[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    for pid in (postmaster, *map(int, children)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while any(_alive(pid) for pid in (postmaster, *map(int, children))):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def restart(folder):
+    """Start the server over the folder that the killed one left."""
+    # A killed postmaster may stay a zombie, which looks like a running one by its number.
+    for name in ("postmaster.pid", ".s.PGSQL.5432.lock", ".s.PGSQL.5432"):
+        (folder / name).unlink(missing_ok=True)
+    start_postgres(folder).ensure_postgres_running()
 
 
 def main():
@@ -162,7 +218,7 @@ def main():
     )
 
 
-ENGINES = {"sqlite": sqlite_rounds}
+ENGINES = {"sqlite": sqlite_rounds, "postgres": postgres_rounds}
 
 if __name__ == "__main__":
     main()

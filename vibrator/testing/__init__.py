@@ -11,7 +11,9 @@ tested. In your own tests:
 
 from vibrator.testing.catalogue import CatalogueContract
 from vibrator.testing.decisions import DecisionLogContract
+from vibrator.testing.encoders import EncoderModelContract
 from vibrator.testing.events import EventLogContract
+from vibrator.testing.policies import GuardContract, PolicyContract
 from vibrator.testing.profiles import ProfileStoreContract
 from vibrator.testing.stores import StoreContract
 from vibrator.testing.vectors import VectorCacheContract
@@ -19,7 +21,10 @@ from vibrator.testing.vectors import VectorCacheContract
 __all__ = [
     "CatalogueContract",
     "DecisionLogContract",
+    "EncoderModelContract",
     "EventLogContract",
+    "GuardContract",
+    "PolicyContract",
     "ProfileStoreContract",
     "StoreContract",
     "VectorCacheContract",
