@@ -91,6 +91,11 @@ class InstructionalEncoder:
         return model_from_object(self._given, self.config)
 
     @property
+    def from_config(self) -> bool:
+        """Whether the configuration tells the whole model, rather than an object handed in."""
+        return self._given is None
+
+    @property
     def dimensions(self) -> int:
         """Length of every vector."""
         return self.model.dimensions

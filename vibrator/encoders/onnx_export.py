@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vibrator.encoders.background import background_texts
 from vibrator.encoders.checkpoints import Checkpoint, find_checkpoint
 from vibrator.encoders.instructor import InstructorNetwork, instructed
-from vibrator.encoders.onnx import KIND, ExportedModel, OnnxNetwork, exported_revision
+from vibrator.encoders.onnx_network import KIND, ExportedModel, OnnxNetwork, exported_revision
 from vibrator.encoders.ports import EncoderConfig
 from vibrator.encoders.registry import kind_of
 from vibrator.encoders.torch_models import load_modules

@@ -92,7 +92,9 @@ def plain(model: Any, config: EncoderConfig) -> SentenceNetwork:
     return SentenceNetwork(place(model, config), config.batch_size)
 
 
-def model_from_object(given: Any, config: EncoderConfig) -> EncoderModel:
+def model_from_object(
+    given: Any, config: EncoderConfig, *, takes_instructions: bool | None = None
+) -> EncoderModel:
     """The encoder model behind an object that a user has: ours, INSTRUCTOR or SentenceTransformer.
 
     >>> model_from_object(3, EncoderConfig())
@@ -107,7 +109,8 @@ def model_from_object(given: Any, config: EncoderConfig) -> EncoderModel:
             "an encoder must be a name, an EncoderConfig, an INSTRUCTOR, a SentenceTransformer"
             f" or have name, revision, dimensions, takes_instructions and vectors, got {given!r}"
         )
-    takes_instructions = is_instructor(given)
+    if takes_instructions is None:
+        takes_instructions = is_instructor(given)
     load = instructed if takes_instructions else plain
     return LateModel(
         GivenModel(given), config, lambda: load(given, config),

@@ -22,12 +22,13 @@ HALF_ON_CPU = ("avx512_bf16", "amx_bf16")  # without these bf16 is emulated, and
 def load_modules(checkpoint: Checkpoint, config: EncoderConfig) -> Any:
     """The SentenceTransformer of a model folder; its own code is never run."""
     library = need("sentence_transformers", extra="instructor")
+    torn = need("safetensors", extra="instructor").SafetensorError
     try:
         with _no_progress():
             return library.SentenceTransformer(
                 str(checkpoint.folder), device=config.device, local_files_only=True
             )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, torn) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelUnavailable(
             f"{checkpoint.name} in {str(checkpoint.folder)!r} could not be loaded"

@@ -1,0 +1,108 @@
+"""A model on ONNX Runtime: the exported folder, its tokenizer, its session."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibrator.encoders.batching import Batcher
+from vibrator.encoders.tokens import Tokens, padded, read_tokenizer
+from vibrator.errors import ArtefactError
+from vibrator.optional import need
+
+Vectors = NDArray[np.float32]
+
+KIND = "onnx"  # what config.json of an exported folder says under "vibrator"
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A folder that `export_onnx` wrote: the graph, the tokenizer and what has to be known."""
+
+    folder: Path
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What config.json says."""
+        try:
+            facts = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArtefactError(f"{str(self.folder)!r} is no exported model: {error}") from error
+        if not isinstance(facts, dict) or facts.get("vibrator") != KIND:
+            raise ArtefactError(f"{str(self.folder)!r} was not written by export_onnx")
+        return facts
+
+    @property
+    def name(self) -> str:
+        """The model that was exported."""
+        return str(self.facts["source"])
+
+    @property
+    def revision(self) -> str:
+        """Identity of that model, and how exact the export is."""
+        return str(self.facts["revision"])
+
+    @property
+    def dimensions(self) -> int:
+        """Length of every vector."""
+        return int(self.facts["dimensions"])
+
+
+class OnnxNetwork:
+    """A session and its tokenizer."""
+
+    def __init__(self, exported: ExportedModel, batch_size: int) -> None:
+        facts = exported.facts
+        self.dimensions = exported.dimensions
+        self.instructed = bool(facts["takes_instructions"])
+        self.prompts: dict[str, str] = facts["prompts"]
+        self.pad_id = int(facts["pad_id"])
+        self.tokenizer = read_tokenizer(
+            exported.folder, max_length=facts["max_length"], lowercase=facts["lowercase"]
+        )
+        self.session = open_session(exported.folder / "model.onnx")
+        self.batcher = Batcher(self.forward, batch_size=batch_size)
+
+    def vectors(self, instruction: str, texts: Sequence[str]) -> Vectors:
+        """One row a text."""
+        if self.instructed:
+            tokens = self.tokenizer.tokens(instruction, texts)
+        else:
+            prompt = self.prompts.get(instruction, "")
+            tokens = self.tokenizer.tokens("", [prompt + text for text in texts])
+        return self.batcher.rows(tokens, [len(each.ids) for each in tokens])
+
+    def forward(self, batch: list[Tokens]) -> Vectors:
+        """One batch through the graph."""
+        ids, attended, pooled = padded(batch, pad_id=self.pad_id)
+        feed = {"input_ids": ids, "attention_mask": attended, "pooling_mask": pooled}
+        return np.asarray(self.session.run(None, feed)[0], np.float32)
+
+
+def open_session(path: Path) -> Any:
+    """An ONNX Runtime session on the processors this process may use."""
+    runtime = need("onnxruntime", extra="onnx")
+    options = runtime.SessionOptions()
+    if hasattr(os, "sched_getaffinity"):
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    try:
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no common base but Exception
+        raise ArtefactError(f"{path} cannot be opened, export it again: {error}") from error
+
+
+def exported_revision(revision: str, precision: str) -> str:
+    """What an export of a revision is called.
+
+    >>> exported_revision("3c28bf45", "int8")
+    '3c28bf45-int8'
+    """
+    return f"{revision}-{precision}"
