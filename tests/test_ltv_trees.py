@@ -11,7 +11,7 @@ import pytest
 from vibrator.actions import UserAction
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.ltv import metrics
-from vibrator.ltv.artefact import load, read_manifest, read_report, save
+from vibrator.ltv.artefact import list_models, load, read_manifest, read_report, save
 from vibrator.ltv.boosting import TreeSettings
 from vibrator.ltv.columns import column_kind
 from vibrator.ltv.config import LtvConfig, Partitions, SamplingPlan, StackPlan, Windows
@@ -141,7 +141,7 @@ def test_no_pickle_is_in_the_artefact(saved):
 
 
 def test_a_frame_that_does_not_fit_is_refused_column_by_column(saved, people):
-    wrong = people.drop(columns=["sessions"]).assign(country=1.5, opens_by_hour="x")
+    wrong = people.drop(columns=["sessions"]).assign(country=1.5, opens_by_hour=1.0)
     with pytest.raises(ArtefactError) as refusal:
         FastPredictor(saved).predict(wrong)
     for part in ("sessions: missing", "country: float64 is no category", "opens_by_hour"):
@@ -183,6 +183,31 @@ def test_csv_and_parquet_targets_hold_the_same(saved, tmp_path):
 
     assert csv["value_d7"].to_numpy() == pytest.approx(parquet["value_d7"].to_numpy())
     assert csv["user_id"].tolist() == parquet["user_id"].tolist()
+
+
+def test_a_csv_is_read_by_the_schema_of_the_model(saved, people, tmp_path):
+    import json
+
+    rows = people.iloc[:5].drop(columns=["session_pairs"]).assign(
+        session_pairs=[json.dumps(cell) for cell in people["session_pairs"].iloc[:5]],
+        opens_by_hour=[json.dumps(cell) for cell in people["opens_by_hour"].iloc[:5]],
+        recent_bundles=[json.dumps(cell) for cell in people["recent_bundles"].iloc[:5]],
+        spend_by_category=[json.dumps(dict(cell)) for cell in people["spend_by_category"].iloc[:5]],
+    )  # fmt: skip
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    predictor = FastPredictor(saved)
+    predictor.predict_file(tmp_path / "rows.csv", tmp_path / "values.csv")
+
+    found = read_frame(tmp_path / "values.csv")["value_d14"].to_numpy()
+    assert found == pytest.approx(
+        predictor.predict(people.iloc[:5])["value_d14"].to_numpy(), rel=1e-4
+    )
+    with pytest.raises(BadInput, match="cannot be read as map"):
+        predictor.predict(rows.assign(spend_by_category="{"))
+
+
+def test_models_of_a_folder_are_listed(saved):
+    assert list_models(saved.parent) == ["model"]
 
 
 def test_a_folder_in_pieces_trains_like_a_frame(tmp_path):

@@ -108,8 +108,10 @@ def evaluate(
 
 @app.command()
 def predict(
-    source: Path = typer.Argument(help="Rows: a parquet folder, .parquet or .csv."),
-    target: Path = typer.Argument(help="A .csv or .parquet file, or a folder (resumable)."),
+    source: Path = typer.Argument(None, help="A parquet folder, .parquet or .csv; or paths.data."),
+    target: Path = typer.Argument(
+        None, help="A .csv or .parquet file, or a folder (resumable); or paths.predictions."
+    ),
     config: Path = CONFIG,
     model: Path | None = MODEL,
 ) -> None:
@@ -118,7 +120,9 @@ def predict(
 
     settings = _config(config, None, model)
     predictor = FastPredictor(settings.paths.artefact, threads=settings.threads)
-    note(f"{predictor.predict_file(source, target):,} rows scored into {target}")
+    into = target or Path(settings.paths.predictions)
+    rows = predictor.predict_file(source or settings.paths.data, into)
+    note(f"{rows:,} rows scored into {into}")
 
 
 @app.command()

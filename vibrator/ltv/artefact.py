@@ -109,6 +109,11 @@ def read_manifest(folder: str | Path) -> Manifest:
     return manifest
 
 
+def list_models(home: str | Path) -> list[str]:
+    """The names of the model folders in a folder, in order."""
+    return sorted(manifest.parent.name for manifest in Path(home).glob(f"*/{MANIFEST}"))
+
+
 def load(folder: str | Path) -> LtvModel:
     """The model of a folder whose checksums hold."""
     home = Path(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ KINDS = ("number", "flag", "category", "time", "epoch_s", "epoch_ms", "map", "li
          "histogram")  # fmt: skip
 PLAIN = frozenset({"number", "flag"})
 OBVIOUS = {"number": "fiu", "flag": "b", "epoch_s": "fiu", "epoch_ms": "fiu", "time": "M"}
+TEXTS = frozenset({"time", "map", "list", "pairs", "histogram"})  # kinds that a CSV spells out
 TIMES = frozenset({"time", "epoch_s", "epoch_ms"})
 
 
@@ -114,6 +116,30 @@ def _fits(kind: str, column: pd.Series) -> bool:
     if cells is None or (not cells and not column.isna().all()):
         return False
     return cells_kind(cells) in (kind, None)
+
+
+def parse_texts(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Times and nested cells that came as text, as from a CSV file, read as their kind says.
+
+    >>> parse_texts(pd.DataFrame({"m": ['{"a": 1}']}), {"m": "map"})["m"][0]
+    {'a': 1}
+    """
+    parsed = {
+        name: _parse_text(frame[name], kind)
+        for name, kind in kinds.items()
+        if kind in TEXTS and name in frame and isinstance(frame[name].dtype, pd.StringDtype)
+    }
+    return frame.assign(**parsed) if parsed else frame
+
+
+def _parse_text(column: pd.Series, kind: str) -> pd.Series:
+    try:
+        if kind == "time":
+            return pd.to_datetime(column, utc=True, format="ISO8601")
+        cells = [None if pd.isna(cell) else json.loads(cell) for cell in column]
+        return pd.Series(cells, index=column.index, dtype=object)
+    except ValueError as error:
+        raise BadInput(f"column {column.name!r} cannot be read as {kind}: {error}") from None
 
 
 def read_schema(

@@ -12,7 +12,7 @@ import pandas as pd
 from vibrator.checks import require_positive
 from vibrator.decay import fade
 from vibrator.errors import BadInput
-from vibrator.ltv.columns import PLAIN, TIMES, Schema, View, read_schema
+from vibrator.ltv.columns import PLAIN, TIMES, Schema, View, parse_texts, read_schema
 from vibrator.ltv.frames import DAY, user_fraction
 from vibrator.ltv.missing import MissingPolicy, fill_gaps, fit_fills
 from vibrator.ltv.nested import SUMMARIES, as_arrow
@@ -285,6 +285,7 @@ class Features:
 
     def transform(self, frame: pd.DataFrame) -> Matrix:
         """The matrix for rows that were not learned from, checked against the schema."""
+        frame = parse_texts(frame, self.schema.kinds)
         self.schema.check(frame)
         columns = self._columns(_view(frame, self), self.states)
         return _matrix(columns, self.names, len(frame))
@@ -326,6 +327,7 @@ def fit_features(
     frame: pd.DataFrame, plan: FeaturePlan, *, time: str, user: str, labels: Sequence[str]
 ) -> tuple[Features, Matrix]:
     """Features learned from training rows, and those rows' matrix, learned parts out-of-fold."""
+    frame = parse_texts(frame, plan.kinds)
     skip = frozenset({user, *labels, *plan.ignore})
     schema = read_schema(frame, time=time, skip=skip, kinds=plan.kinds)
     view = View(frame, schema)
