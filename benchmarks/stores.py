@@ -309,7 +309,7 @@ def search_postgres(figures, bars):
     with short_folder() as folder:
         server = start_postgres(folder)
         store = open_store(server.get_uri())
-        stock(store.catalogue, rows)
+        stock(store.catalogue, rows, MANY)
         bare = psycopg.connect(server.get_uri(), autocommit=True)
         bare.execute("SET hnsw.ef_search = 100")
         sql = (
@@ -348,9 +348,9 @@ def search_milvus(figures, bars):
     report_search(figures, bars, "milvus", "milvus", ours, bare)
 
 
-def stock(catalogue, rows):
-    for start in range(0, len(rows), 10_000):
-        part = rows[start : start + 10_000]
+def stock(catalogue, rows, at_once=10_000):
+    for start in range(0, len(rows), at_once):
+        part = rows[start : start + at_once]
         items = [Item(item_id=str(start + n), text=f"text {start + n}") for n in range(len(part))]
         catalogue.upsert(items, part, fingerprint="f")
 

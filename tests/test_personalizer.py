@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vibrator.actions import UserAction
+from vibrator.chat import ChatMessage
 from vibrator.decisions import NOTHING
 from vibrator.encoder import EncoderConfig, InstructionalEncoder
 from vibrator.errors import ArtefactError, BadInput, UnknownName
@@ -125,6 +126,14 @@ def test_what_has_no_time_is_stamped_and_ids_count_once(app, clock):
     assert (portrait.events, portrait.last_seen) == (1, NOON)
 
 
+def test_chat_turns_are_observed_undecayed_with_their_own_time(app):
+    hour_ago = NOON - timedelta(hours=1)
+    turns = [ChatMessage("a hut for Sunday?", hour_ago), ChatMessage("Sure!", NOON, role="bot")]
+    assert app.observe("bruno", turns) == 1
+    (event,) = app.store.events.read(Which(users=("bruno",)))
+    assert (event.at, event.body) == (hour_ago, {"type": "chat", "weight": 1.0})
+
+
 def test_an_event_of_the_future_weighs_nothing_yet(app, clock):
     app.observe(
         "bruno", [wrote(f"plum cake {n}", timestamp=NOON + timedelta(days=1)) for n in range(99)]
@@ -150,6 +159,8 @@ def test_what_cannot_be_observed_is_refused(app):
         app.observe("ada", wrote("x", user_id="bruno"))
     with pytest.raises(BadInput, match="one-shot"):
         app.observe("ada", wrote("x", metadata={"age_hours": 2.0}))
+    with pytest.raises(BadInput, match="plain JSON"):
+        app.observe("ada", wrote("x", metadata={"half": "\ud800"}))
     with pytest.raises(BadInput, match="user must be a text"):
         app.observe("", wrote("x"))
 

@@ -240,12 +240,14 @@ def test_old_events_expire_with_what_was_made_of_them(tmp_path):
     app = opened(tmp_path, clock)
     app.observe(ADA, [UserAction("write", f"{SECRET} {n}") for n in range(20)])
     app.profile(ADA)
+    app.set_consent(ADA, "personalization", False)
     clock.now += timedelta(days=40)
     app.observe(ADA, UserAction("write", "a fresh one"))
     receipt = app.expire(timedelta(days=30))
 
     assert (receipt.removed["events"], receipt.verified) == (20, True)
     assert app.profile(ADA).events == 1
+    assert not app.decide(ADA, ITEMS).acted  # a no does not wear off
     assert SECRET.encode() not in raw(tmp_path)
     app.close()
 

@@ -12,8 +12,10 @@ from vibrator.errors import StoreError
 from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
 from vibrator.personalizer.learning import FORGOTTEN_NOTE
 from vibrator.personalizer.remembering import cache_keys
-from vibrator.stores.journal import ACTION, to_action
+from vibrator.stores.journal import ACTION, DECISION, OUTCOME, to_action
 from vibrator.stores.ports import Store, Which
+
+PASSING = Which(kinds=(ACTION, DECISION, OUTCOME))  # consents and merges do not wear off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def forget(store: Store, encoder: Any, users: Sequence[str], now: datetime) -> R
 
 
 def expire(store: Store, encoder: Any, before: datetime, now: datetime) -> Receipt:
-    """Remove everybody's events from before a moment, and what was derived from them."""
+    """Remove everybody's actions, decisions and outcomes from before a moment."""
     old: dict[str, str] = {}
     young: set[str] = set()
     for event in store.events.read(Which(kinds=(ACTION,))):
@@ -71,7 +73,7 @@ def expire(store: Store, encoder: Any, before: datetime, now: datetime) -> Recei
         users=(),
         at=now,
         removed=erased.rows,
-        verified=all(event.at >= before for event in store.events.read(Which())),
+        verified=all(event.at >= before for event in store.events.read(PASSING)),
         stale=start_over(store),
         pending=erased.pending,
     )

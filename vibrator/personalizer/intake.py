@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from vibrator.actions import UserAction
+from vibrator.chat import CHAT, ChatMessage
 from vibrator.checks import require_aware, require_finite, require_text
 from vibrator.errors import BadInput, UnknownName
 from vibrator.stores.journal import ACTION
@@ -23,7 +24,7 @@ def events_of(user: str, given: Any, now: datetime) -> list[Event]:
     return [
         _event(user, one, now, f"{batch}-{place}")
         for place, one in enumerate(listed)
-        if getattr(one, "role", OWN_TURN) == OWN_TURN
+        if not isinstance(one, ChatMessage) or one.role == OWN_TURN
     ]
 
 
@@ -78,14 +79,13 @@ def milliseconds(dwell: timedelta | float | None) -> float | None:
 
 
 def _is_one(given: Any) -> bool:
-    return isinstance(given, (UserAction, str)) or hasattr(given, "content")
+    return isinstance(given, (UserAction, ChatMessage, str))
 
 
 def _event(user: str, given: Any, now: datetime, fresh_id: str) -> Event:
-    read: Callable[[Any], dict[str, Any]] = (
-        _action_body if isinstance(given, UserAction) else _turn_body
-    )
-    body = read(given)
+    if type(given) not in BODIES:
+        raise BadInput(f"only UserAction and ChatMessage can be observed, got {given!r}")
+    body = BODIES[type(given)](given)
     if given.user_id is not None and given.user_id != user:
         raise BadInput(f"an action of {given.user_id!r} was observed for {user!r}")
     at = now if given.timestamp is None else require_aware("timestamp", given.timestamp)
@@ -105,8 +105,14 @@ def _action_body(action: UserAction) -> dict[str, Any]:
     return body
 
 
-def _turn_body(message: Any) -> dict[str, Any]:
-    if not hasattr(message, "content") or not hasattr(message, "role"):
-        raise BadInput(f"only UserAction and ChatMessage can be observed, got {message!r}")
-    body = {"type": "chat", "weight": message.weight, "metadata": dict(message.metadata)}
-    return body if message.metadata else {"type": "chat", "weight": message.weight}
+def _turn_body(message: ChatMessage) -> dict[str, Any]:
+    body: dict[str, Any] = {"type": CHAT, "weight": message.weight}
+    if message.metadata:
+        body["metadata"] = dict(message.metadata)
+    return body
+
+
+BODIES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    UserAction: _action_body,
+    ChatMessage: _turn_body,
+}

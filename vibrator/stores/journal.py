@@ -32,9 +32,11 @@ def dump(value: Any) -> str:
     '{"weight":1.5}'
     """
     try:
-        return _ENCODER.encode(value)
-    except (TypeError, ValueError) as error:
+        text = _ENCODER.encode(value)
+        text.encode()  # a lone surrogate is found here, not in the store
+    except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"only plain JSON values can be kept: {error}") from None
+    return text
 
 
 def micros(at: datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -50,7 +51,9 @@ class MilvusStore:
         self.tenant = tenant
         self._pymilvus = need("pymilvus", extra="milvus")
         with speaking(self._pymilvus):
-            self._client = self._pymilvus.MilvusClient(place, token=_token())
+            self._client = self._pymilvus.MilvusClient(
+                place, token=os.environ.get("MILVUS_TOKEN", "")
+            )
         self.catalogue = MilvusCatalogue(self._client, tenant, index)
 
     def close(self) -> None:
@@ -210,12 +213,6 @@ def speaking(pymilvus: Any) -> Iterator[None]:
 
 def _field_of(fingerprint: str) -> str:
     return MADE_BY + fingerprint.encode().hex()
-
-
-def _token() -> str:
-    import os
-
-    return os.environ.get("MILVUS_TOKEN", "")
 
 
 def _entry(item: Item) -> dict[str, Any]:

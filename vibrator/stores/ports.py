@@ -217,7 +217,10 @@ class Store(Protocol):
         *,
         before: datetime | None = None,
     ) -> Erased:
-        """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
+        """Remove the users' rows and the cached vectors.
+
+        With `before`, remove everybody's older actions, decisions and outcomes instead.
+        """
         ...
 
     def compact(self) -> tuple[str, ...]:

@@ -96,17 +96,19 @@ class PostgresCatalogue:
 
 
 def put_items(cursor: Any, tenant: str, items: Sequence[Item], rows: NDArray[np.floating]) -> None:
-    """Copy items in, replacing those that are known, under an index for their width."""
+    """Copy items in, replacing those that are known; then see to an index for their width."""
     dimensions = rows.shape[1]
-    cursor.execute(
-        f"CREATE INDEX IF NOT EXISTS items_hnsw_{dimensions} ON items USING hnsw"
-        f" ((embedding::vector({dimensions})) vector_ip_ops) WHERE dimensions = {dimensions}"
-    )
     cursor.execute(STAGED)
     with cursor.copy(STAGE) as copy:
         for item, row in zip(items, rows, strict=True):
             copy.write_row((item.item_id, item.text, dump(dict(item.attributes)), as_vector(row)))
     cursor.execute(PUT, (tenant, dimensions))
+    # After the rows: a first load is indexed in one go, several times faster than row by row.
+    cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
+    cursor.execute(
+        f"CREATE INDEX IF NOT EXISTS items_hnsw_{dimensions} ON items USING hnsw"
+        f" ((embedding::vector({dimensions})) vector_ip_ops) WHERE dimensions = {dimensions}"
+    )
 
 
 def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any]]:

@@ -31,8 +31,11 @@ def erase_users(pool: Pool, tenant: str, user_ids: Sequence[str], keys: Sequence
 
 
 def erase_before(pool: Pool, tenant: str, before: datetime, keys: Sequence[bytes]) -> Erased:
-    """Every older event; profiles that held one are folded anew at the next read."""
-    old = "tenant = %s AND at < %s"
+    """Every older event; profiles that held one are folded anew at the next read.
+
+    What people agreed to, and who is who, is kept: a no does not wear off.
+    """
+    old = "tenant = %s AND at < %s AND kind NOT IN ('consent', 'merge')"
     touched = (
         "DELETE FROM profiles WHERE tenant = %s AND user_id IN"  # noqa: S608 - fixed names
         f" (SELECT user_id FROM events WHERE {old} AND kind = 'action')"

@@ -24,7 +24,7 @@ class Database:
         self.synchronous = synchronous
         self._local = threading.local()
         self._turn = threading.RLock()
-        self._open: list[sqlite3.Connection] = []
+        self._open: list[tuple[int, sqlite3.Connection]] = []
         self._shared = self._connect() if self.path == MEMORY else None
 
     @contextmanager
@@ -53,8 +53,9 @@ class Database:
         with self._turn:
             connections, self._open = self._open, []
             self._local = threading.local()
-        for connection in connections:
-            connection.close()
+        for process, connection in connections:
+            if process == os.getpid():  # one that came over a fork is its maker's to close
+                connection.close()
 
     def _own(self) -> sqlite3.Connection:
         # SQLite's connections must not cross a fork, so each process makes its own.
@@ -68,7 +69,7 @@ class Database:
             self.path, busy_seconds=self.busy_seconds, synchronous=self.synchronous
         )
         with self._turn:
-            self._open.append(connection)
+            self._open.append((os.getpid(), connection))
         return connection
 
 

@@ -33,8 +33,11 @@ def erase_users(
 
 
 def erase_before(database: Database, tenant: str, before: datetime, keys: Sequence[str]) -> Erased:
-    """Every older event; profiles that held one are folded anew at the next read."""
-    old = "tenant = ? AND at < ?"
+    """Every older event; profiles that held one are folded anew at the next read.
+
+    What people agreed to, and who is who, is kept: a no does not wear off.
+    """
+    old = "tenant = ? AND at < ? AND kind NOT IN ('consent', 'merge')"
     values = (tenant, micros(before))
     with database.writing() as connection:
         touched = (
