@@ -163,6 +163,7 @@ def test_the_page_shows_what_may_be_looked_at(tmp_path):
     html = page(loop.ledger, "video")
     assert "always-valid" in html
     assert "power left" in html
+    assert view.patterns == ()  # what leads a running experiment is no peek-proof claim
     json.dumps(view.running, allow_nan=False)
 
 

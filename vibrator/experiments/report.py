@@ -15,7 +15,7 @@ from vibrator.experiments.ledger import Ledger
 from vibrator.experiments.loop import PRIMARY, load_state, verdict_on
 from vibrator.experiments.patterns import Analyzer
 from vibrator.experiments.program import program
-from vibrator.experiments.verdict import Verdict
+from vibrator.experiments.verdict import STATES, Verdict
 from vibrator.stats.power import power_left
 from vibrator.stats.sequential import lan_demets, obrien_fleming
 
@@ -43,6 +43,7 @@ def overview(ledger: Ledger, domain: str, *, rules: Rules = Rules()) -> Overview
     """Everything the page shows; running experiments only as may be looked at any time."""
     state = load_state(ledger, domain)
     analysis = Analyzer(ledger, PRIMARY).analyze(domain)
+    trying = {experiment.variable for experiment in state.current}
     return Overview(
         domain=domain,
         records=analysis.total_records,
@@ -54,7 +55,7 @@ def overview(ledger: Ledger, domain: str, *, rules: Rules = Rules()) -> Overview
         ),
         concluded=tuple(_concluded(entry) for entry in state.history),
         program=tuple(entry.row() for entry in program(state.history, alpha=rules.alpha)),
-        patterns=tuple(pattern.row() for pattern in analysis.winning_patterns),
+        patterns=tuple(p.row() for p in analysis.winning_patterns if p.variable not in trying),
     )
 
 
@@ -160,11 +161,11 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
     arms = ", ".join(f"{label} {count}" for label, count in entry["units"].items())
     facts = [
         f"{entry['share']:.0%} of the plan ({arms})",
-        f"split {entry['split']}",
+        f"Check of the split: {entry['split']}",
         f"{len(entry['looked'])} of {entry['looks']} looks taken",
     ]
     if entry["power_left"] is not None:
-        facts.append(f"{entry['power_left']:.0%} power left if it goes on like this")
+        facts.append(f"{percent(entry['power_left'])} power left if it goes on like this")
     yield _heading(f"{entry['variable']}: {entry['tried']} (running)", ". ".join(facts))
     yield from _bars(entry, "Effects so far", "always-valid intervals: they may be read any time")
     if entry["bounds"]:
@@ -179,8 +180,10 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _concluded_parts(entry: Mapping[str, Any]) -> Iterator[str]:
-    won = f", {entry['winner']} won" if entry["winner"] else ""
-    yield _heading(f"{entry['variable']}: {entry['tried']}", f"{entry['state'].capitalize()}{won}")
+    won = f": {entry['winner']} won" if entry["winner"] else ""
+    yield _heading(
+        f"{entry['variable']}: {entry['tried']}", f"{STATES[entry['state']].capitalize()}{won}"
+    )
     yield from _bars(entry, "Effects", "intervals of the look that concluded it")
     if entry["must_not"]:
         lines = "".join(f"<li>{escape(words)}</li>" for words in entry["must_not"])
