@@ -1,7 +1,8 @@
-"""Parquet folders larger than memory: read in pieces through Dask, features kept on disk.
+"""Parquet folders larger than memory: read in pieces through Dask.
 
 What stays in memory is 8 bytes a row for the split by user, a bounded sample that the features
-are learned from, the labels, and LightGBM's bins; the matrix itself is a file mapped into memory.
+are learned from, the labels, and LightGBM's bins; the matrix too, as 4 bytes a value, unless
+`cache_features` names a folder: then it is a file there, mapped into memory.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 WINDOWS = ("train", "validation", "test")
 SIDES = ("train", "stop", "calibrate", "decide", "test")
+HOLDS = {"learn": (0, 1), "calibrate": (2,), "decide": (3,), "test": (4,)}  # positions in SIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,7 @@ def prepare_folder(
         if counts[side] == 0 and side != "stop":
             raise BadInput(f"the {side} side of {folder} is empty")
     features = _learn_features(pieces, counts["train"], config, plan)
-    home = Path(config.partitions.cache_features or mkdtemp(prefix="vibrator-ltv-"))
-    home.mkdir(parents=True, exist_ok=True)
-    sides = _fill_sides(pieces, features, config, home)
+    sides = _fill_sides(pieces, features, config)
     return Prepared(
         features,
         sides["learn"],
@@ -178,46 +177,61 @@ def _learn_features(
     return fit_features(frame, plan, time=columns.time, user=columns.user, labels=labels)[0]
 
 
-def _fill_sides(
-    pieces: list[Piece], features: Features, config: LtvConfig, home: Path
-) -> dict[str, Side]:
-    """Every kept row into the mapped matrix of its side, at a place that is known beforehand."""
-    holds = {"learn": (0, 1), "calibrate": (2,), "decide": (3,), "test": (4,)}
-    targets, plans = {}, []
-    for name, codes in holds.items():
-        counts = [[int((p.side == code).sum()) for p in pieces] for code in codes]
-        rows = sum(map(sum, counts))
-        matrix = np.lib.format.open_memmap(
-            home / f"{name}.npy", "w+", np.float32, (rows, len(features.names))
-        )
-        targets[name] = (matrix, np.empty((rows, len(config.horizons))))
-        start = 0
-        for code, by_piece in zip(codes, counts, strict=True):
-            for at, count in enumerate(by_piece):
-                plans.append((at, code, name, start, count))
-                start += count
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where the rows of one piece with one code go: a stretch of the matrix of a side."""
 
+    piece: int
+    code: int
+    side: str
+    rows: slice
+
+
+def _slots(pieces: list[Piece]) -> list[Slot]:
+    slots = []
+    for side, codes in HOLDS.items():
+        start = 0
+        for code in codes:
+            for at, piece in enumerate(pieces):
+                end = start + int((piece.side == code).sum())
+                slots.append(Slot(at, code, side, slice(start, end)))
+                start = end
+    return [slot for slot in slots if slot.rows.stop > slot.rows.start]
+
+
+def _fill_sides(pieces: list[Piece], features: Features, config: LtvConfig) -> dict[str, Side]:
+    """Every kept row into the matrix of its side, at a place that is known beforehand."""
+    slots = _slots(pieces)
+    sizes = {side: max(s.rows.stop for s in slots if s.side == side) for side in HOLDS}
+    matrices = {side: _room(side, size, features, config) for side, size in sizes.items()}
+    revenue = {side: np.empty((size, len(config.horizons))) for side, size in sizes.items()}
     facts: dict[tuple[str, int], pd.DataFrame] = {}
 
     def fill(at: int) -> None:
-        piece = pieces[at]
-        if (piece.side < 0).all():
-            return
-        frame = read_partition(piece.part, time=config.columns.time)
-        for place, code, name, start, count in plans:
-            if place == at and count:
-                rows = frame.iloc[np.flatnonzero(piece.side == code)]
-                matrix, revenue = targets[name]
-                matrix[start : start + count] = features.transform(rows)
-                revenue[start : start + count] = read_labels(rows, config).revenue
-                facts[name, start] = read_facts(rows, config, features.plan)
+        frame = read_partition(pieces[at].part, time=config.columns.time)
+        for slot in (slot for slot in slots if slot.piece == at):
+            rows = frame.iloc[np.flatnonzero(pieces[at].side == slot.code)]
+            matrices[slot.side][slot.rows] = features.transform(rows)
+            revenue[slot.side][slot.rows] = read_labels(rows, config).revenue
+            facts[slot.side, slot.rows.start] = read_facts(rows, config, features.plan)
 
-    _run([_delayed(fill)(at) for at in range(len(pieces))], config.threads)
+    _run([_delayed(fill)(at) for at in sorted({slot.piece for slot in slots})], config.threads)
+    ordered = {side: [facts[key] for key in sorted(facts) if key[0] == side] for side in HOLDS}
     return {
-        name: Side(
-            matrix,
-            Labels(config.horizons, revenue),
-            pd.concat([facts[key] for key in sorted(facts) if key[0] == name], ignore_index=True),
+        side: Side(
+            matrices[side],
+            Labels(config.horizons, revenue[side]),
+            pd.concat(ordered[side], ignore_index=True),
         )
-        for name, (matrix, revenue) in targets.items()
+        for side in HOLDS
     }
+
+
+def _room(side: str, rows: int, features: Features, config: LtvConfig) -> NDArray[np.float32]:
+    """Space for a matrix: in memory, or in a file of the cache folder that is mapped into it."""
+    shape = (rows, len(features.names))
+    if config.partitions.cache_features is None:
+        return np.empty(shape, dtype=np.float32)
+    home = Path(config.partitions.cache_features)
+    home.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(home / f"{side}.npy", "w+", np.dtype(np.float32), shape)
