@@ -2,8 +2,18 @@
 
 from vibrator.pipeline.batch import ScoreBatch
 from vibrator.pipeline.outputs import Scores, SliderOutput
+from vibrator.pipeline.penalties import Penalty
 from vibrator.pipeline.ranking import Ranked, Ranking
 from vibrator.pipeline.scorer import SliderScorer
 from vibrator.pipeline.zero_shot import ZeroShot
 
-__all__ = ["Ranked", "Ranking", "ScoreBatch", "Scores", "SliderOutput", "SliderScorer", "ZeroShot"]
+__all__ = [
+    "Penalty",
+    "Ranked",
+    "Ranking",
+    "ScoreBatch",
+    "Scores",
+    "SliderOutput",
+    "SliderScorer",
+    "ZeroShot",
+]

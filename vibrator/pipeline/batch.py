@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vibrator.errors import BadInput
 from vibrator.pipeline.outputs import Scores
+from vibrator.pipeline.penalties import lowered, named
+from vibrator.pipeline.ranking import Contents
 from vibrator.profile import Reading
 from vibrator.vectors import blocks
 
@@ -41,19 +43,20 @@ class ScoreBatch:
         self,
         scorer: Any,  # the SliderScorer that made it, which stands above
         people: tuple[Any, ...],
-        items: Sequence[Any],
+        contents: Contents,
         readings: list[Reading | None],
-        vectors: NDArray[np.floating],
         weights: dict[str, float],
+        pulls: NDArray[np.float64],
         *,
         pairs: bool,
     ) -> None:
-        self.people, self.items, self.pairs = people, items, pairs
+        self.people, self.items, self.pairs = people, contents.keys, pairs
         self.sliders = tuple(scorer.sliders)
         self._scorer, self._readings, self._weights = scorer, readings, weights
-        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._vectors = np.ascontiguousarray(contents.vectors, dtype=np.float32)
+        self._pulls = pulls
         self._place = {key: place for place, key in enumerate(people)}
-        self._item_place = {key: place for place, key in enumerate(items)}
+        self._item_place = {key: place for place, key in enumerate(self.items)}
         self._factors = self._make_factors()
         self.raw_score = Lazy(self, 0)
         self.probability = Lazy(self, 1)
@@ -84,7 +87,8 @@ class ScoreBatch:
 
     def _at(self, person: int, item: int) -> Scores:
         vector = self._vectors[item].astype(np.float64)
-        scores: Scores = self._scorer.outputs(self._readings[person], vector, self._weights)
+        pulled = named(self._scorer.penalties, self._pulls[item])
+        scores: Scores = self._scorer.outputs(self._readings[person], vector, self._weights, pulled)
         return scores
 
     def _make_factors(self) -> Factors:
@@ -99,7 +103,7 @@ class ScoreBatch:
         belongs = scorer.zero_shot.belongs(to_item, scorer.prior_logits[:, None])
         return Factors(
             _float32(w["user_to_slider"] * to_slider + w["recency"] * recency),
-            _float32(w["item_to_slider"] * to_item),
+            _float32(w["item_to_slider"] * to_item + self._pulls.sum(axis=1)),
             _float32(belongs),
             np.array([0.0 if r is None else r.evidence for r in self._readings]),
         )
@@ -125,6 +129,9 @@ class ScoreBatch:
         evidence = self._factors.evidence[people, None]
         likes = _float32(self._scorer.zero_shot.likes(alignment, evidence))
         out: Block = self._items_of(self._factors.belongs, people) * likes[:, None, :]
+        if self._scorer.penalties:
+            pulled = np.broadcast_to(self._pulls.sum(axis=1), (len(self.sliders), len(self._pulls)))
+            out = _float32(lowered(out, self._items_of(pulled, people)))
         for column, name in enumerate(self.sliders):
             if name in self._scorer.calibrators and raw is not None:
                 scores = raw[:, column].astype(np.float64)

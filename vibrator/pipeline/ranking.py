@@ -44,20 +44,27 @@ class Ranking(list[Ranked]):
         )
 
 
-def require_items(
-    items: Any, encode: Callable[[Sequence[str]], NDArray[np.floating]]
-) -> tuple[Sequence[Any], NDArray[np.floating]]:
-    """Keys and rows of texts, of a mapping of id to text (or row), or of an encoded matrix."""
+class Contents(NamedTuple):
+    """What is scored: keys, encoded rows, and the texts unless they came encoded."""
+
+    keys: Sequence[Any]
+    vectors: NDArray[np.floating]
+    texts: list[str] | None = None
+
+
+def require_items(items: Any, encode: Callable[[Sequence[str]], NDArray[np.floating]]) -> Contents:
+    """Keys and rows of texts, of a mapping of id to text, or of an encoded matrix."""
     if isinstance(items, np.ndarray):
         if items.ndim != 2:
             raise BadInput(f"encoded items must be a matrix, got shape {items.shape}")
-        return range(len(items)), items
+        return Contents(range(len(items)), items)
     if isinstance(items, Mapping):
-        return tuple(items), encode(list(items.values()))
+        texts = list(items.values())
+        return Contents(tuple(items), encode(texts), texts)
     if isinstance(items, (str, bytes)):
         raise BadInput(f"items must be a list of texts, got the single text {items[:40]!r}")
     texts = list(items)
-    return range(len(texts)), encode(texts)
+    return Contents(range(len(texts)), encode(texts), texts)
 
 
 def diverse(

@@ -15,6 +15,14 @@ from vibrator.checks import require_aware, require_finite
 from vibrator.errors import BadInput
 from vibrator.pipeline.batch import ScoreBatch
 from vibrator.pipeline.outputs import Because, Scores, SliderOutput
+from vibrator.pipeline.penalties import (
+    NO_PULLS,
+    Penalty,
+    lowered,
+    named,
+    pulls,
+    require_penalties,
+)
 from vibrator.pipeline.ranking import Ranking, diverse, require_items
 from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval
 from vibrator.profile import Profile, Reading, read_actions
@@ -58,6 +66,7 @@ class SliderScorer:
         clock: Callable[[], datetime] = utc_now,
         *,
         zero_shot: ZeroShot | None = None,
+        penalties: Iterable[Penalty] = (),
     ) -> None:
         self.encoder = encoder
         self.sliders = sliders if isinstance(sliders, SliderSet) else SliderSet(sliders)
@@ -71,6 +80,7 @@ class SliderScorer:
         self.priors = _priors(prior, self.sliders)
         self.clock = clock
         self.zero_shot = zero_shot or ZeroShot()
+        self.penalties = require_penalties(penalties)
         self.prior_logits = logit(self.priors)
 
     @cached_property
@@ -97,7 +107,9 @@ class SliderScorer:
     ) -> Scores:
         """Each slider's output for this person (a list of actions or a Profile) and content."""
         reading = self._reading(actions, self._now(now), cold_start=cold_start)
-        return self.outputs(reading, self._item(content), self.feature_weights.under(context))
+        item = self._item(content)
+        pulled = NO_PULLS if not self.penalties else self._pulled(content, item)
+        return self.outputs(reading, item, self.feature_weights.under(context), pulled)
 
     def score_batch(
         self,
@@ -116,16 +128,18 @@ class SliderScorer:
         )
         self._warm(people.values())
         readings = [self._reading(p, moment, cold_start=cold_start) for p in people.values()]
-        keys, vectors = require_items(content_items, self._items)
-        if pairs and len(keys) != len(people):
-            raise BadInput(f"pairs need equal numbers, got {len(people)} people, {len(keys)} items")
+        contents = require_items(content_items, self._items)
+        if pairs and len(contents.keys) != len(people):
+            raise BadInput(
+                f"pairs need equal numbers, got {len(people)} people, {len(contents.keys)} items"
+            )
         return ScoreBatch(
             self,
             tuple(people),
-            keys,
+            contents._replace(texts=None),
             readings,
-            vectors,
             self.feature_weights.under(context),
+            self._pulls(contents.texts, contents.vectors),
             pairs=pairs,
         )
 
@@ -147,12 +161,20 @@ class SliderScorer:
         """
         reading = self._reading(profile, self._now(now), cold_start=True)
         weights = self.feature_weights.under(context)
-        keys, vectors = require_items(items, self._items)
+        keys, vectors, texts = require_items(items, self._items)
         query, constant = self._query(reading, weights, slider)
         scores = vectors @ query.astype(vectors.dtype, copy=False)
+        pulled = self._pulls(texts, vectors)
+        if self.penalties:
+            scores = scores + pulled.sum(axis=1)
         chosen = diverse(scores, vectors, k, diversity)
         outputs = {
-            keys[i]: self.outputs(reading, np.asarray(vectors[i], dtype=np.float64), weights)
+            keys[i]: self.outputs(
+                reading,
+                np.asarray(vectors[i], dtype=np.float64),
+                weights,
+                named(self.penalties, pulled[i]) if self.penalties else NO_PULLS,
+            )
             for i in chosen
         }
         return Ranking((keys[i], float(scores[i]) + constant, outputs[keys[i]]) for i in chosen)
@@ -163,12 +185,22 @@ class SliderScorer:
             return 0.0
         return float(2.0 ** (-reading.recency_hours / RECENCY_HALF_LIFE_HOURS))
 
-    def outputs(self, reading: Reading | None, item: Floats, weights: dict[str, float]) -> Scores:
-        """Each slider's output for a person and a content that are vectors already."""
+    def outputs(
+        self,
+        reading: Reading | None,
+        item: Floats,
+        weights: dict[str, float],
+        pulled: Mapping[str, float] = NO_PULLS,
+    ) -> Scores:
+        """Each slider's output for a person and a content that are vectors already.
+
+        `pulled` are the penalties that the content meets, by name.
+        """
         features, evidence = self._features(reading, item)
         parts = (features * np.array([weights[name] for name in FEATURES])).tolist()
-        raw = [sum(row) for row in parts]
-        rows = self._probabilities(np.array(raw), features, evidence)
+        against = list(pulled.values())
+        raw = [sum(row + against) for row in parts]
+        rows = self._probabilities(np.array(raw), features, evidence, sum(against))
         shares = softmax(raw, temperature=self.relative_softmax_temperature)
         because = Because(reading, item, self._named_vectors, weights)
         columns = (*rows.tolist(), shares.tolist(), features.tolist(), parts)
@@ -185,7 +217,7 @@ class SliderScorer:
                 relative_probability=share,
                 features=_named(feature),
                 weights=weights,
-                contributions=_named(part),
+                contributions={**_named(part), **pulled} if pulled else _named(part),
                 evidence=evidence,
                 because=because,
             )
@@ -200,12 +232,16 @@ class SliderScorer:
         features[:, 3] = self.recency(reading)
         return features, 0.0 if reading is None else reading.evidence
 
-    def _probabilities(self, raw: Floats, features: Floats, evidence: float) -> Floats:
+    def _probabilities(
+        self, raw: Floats, features: Floats, evidence: float, pulled: float
+    ) -> Floats:
         """Rows: probability, low, high."""
         model = self.zero_shot
         reach = Z90 * model.spread(evidence)
         likes = model.likes_one(float(features[0, 2]), evidence)
         zero_shot = model.belongs(features[:, 1], self.prior_logits) * likes
+        if pulled:
+            zero_shot = lowered(zero_shot, pulled)
         rows = np.array([zero_shot, *interval(zero_shot, reach)])
         for name, calibrator in self.calibrators.items():
             column = self._places[name]
@@ -226,6 +262,23 @@ class SliderScorer:
         constant = weights["user_to_slider"] * float(direction @ reading.vector)
         constant += weights["recency"] * self.recency(reading)
         return query + weights["user_item_alignment"] * reading.vector, constant
+
+    @cached_property
+    def _penalty_vectors(self) -> dict[str, Floats]:
+        sliders = {one.name: one.slider for one in self.penalties if one.slider is not None}
+        return {
+            name: np.asarray(unit(self._pole_difference(slider)), dtype=np.float64)
+            for name, slider in sliders.items()
+        }
+
+    def _pulls(self, texts: Sequence[str] | None, vectors: NDArray[np.floating]) -> Floats:
+        """A row a content, a column a penalty."""
+        return pulls(self.penalties, texts, vectors, self._penalty_vectors)
+
+    def _pulled(self, content: Any, item: Floats) -> dict[str, float]:
+        """The penalties that one content meets."""
+        texts = [content] if isinstance(content, str) else None
+        return named(self.penalties, self._pulls(texts, item[None])[0])
 
     def _reading(self, person: Person, now: datetime, *, cold_start: bool) -> Reading | None:
         if isinstance(person, Profile):
