@@ -10,7 +10,7 @@ import typer
 
 from vibrator.cli._output import Format, note, show
 
-PANEL = "Rehearse"
+PANEL = "Learn"
 app = typer.Typer(help="Experiments: try, measure, learn, challenge.", no_args_is_help=True)
 
 LedgerPath = Annotated[str, typer.Option("--ledger", help="Path or sqlite:/// URL of the ledger.")]
