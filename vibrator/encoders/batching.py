@@ -75,12 +75,16 @@ class Batcher(Generic[Item]):
     def _serve(self, jobs: list[_Job[Item]]) -> None:
         try:
             self._run(jobs)
-        except BaseException as error:  # noqa: BLE001  # it belongs to the caller who caused it
+        except Exception as error:  # noqa: BLE001  # it belongs to the caller who caused it
             if len(jobs) == 1:
                 jobs[0].error = error
             else:
                 for job in jobs:
                     self._serve([job])
+        except BaseException as error:  # an interrupt ends the wait of everyone it took along
+            for job in jobs:
+                job.error = error
+            raise
 
     def _run(self, jobs: list[_Job[Item]]) -> None:
         items = [item for job in jobs for item in job.items]
