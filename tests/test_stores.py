@@ -1,5 +1,7 @@
 """Every store keeps to the contracts."""
 
+from importlib.metadata import EntryPoint
+
 import pytest
 
 from vibrator.errors import BadInput, UnknownName
@@ -86,3 +88,16 @@ def test_a_url_that_means_nothing_is_refused(url, error, tmp_path, monkeypatch):
     with pytest.raises(error):
         open_store(url)
     assert list(tmp_path.iterdir()) == []
+
+
+def open_borrowed(url, *, tenant):
+    """An opener as another package would register it."""
+    return open_store("sqlite://", tenant=f"{tenant} by {url}")
+
+
+def test_another_package_registers_its_scheme(monkeypatch):
+    point = EntryPoint("borrowed", "tests.test_stores:open_borrowed", "vibrator.stores")
+    monkeypatch.setattr("vibrator.stores.opening.entry_points", lambda group: [point])
+    store = open_store("borrowed:x", tenant="a")
+    assert store.tenant == "a by borrowed:x"
+    store.close()

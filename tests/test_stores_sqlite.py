@@ -1,11 +1,22 @@
 """The SQLite file: opened, migrated, waited for, and honest about what is wrong with it."""
 
+import os
 import sqlite3
+from contextlib import suppress
 
 import pytest
 
-from vibrator.errors import ArtefactError, StoreBusy, StoreError, StoreUnavailable
-from vibrator.stores.sqlite import connect, migrate, transaction
+from vibrator.errors import (
+    ArtefactError,
+    StoreBusy,
+    StoreError,
+    StoreUnavailable,
+    VersionConflict,
+)
+from vibrator.stores import Which
+from vibrator.stores.sqlite import SQLiteStore, connect, migrate, transaction
+from vibrator.testing.events import event
+from vibrator.testing.profiles import load, save
 
 STEPS = ["CREATE TABLE notes (tenant TEXT, user_id TEXT, note TEXT)"]
 
@@ -80,6 +91,37 @@ def test_a_full_disk_is_named(path):
     with pytest.raises(StoreError, match="disk is full"), transaction(db):
         db.execute("INSERT INTO notes VALUES ('t', 'u', ?)", ("x" * 50_000,))
     db.close()
+
+
+def test_processes_lose_and_double_nothing(path):
+    store, children = SQLiteStore(path), []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            store.events.append([event(str(n)) for n in range(50)])  # the same fifty by each
+            for _ in range(20):
+                increment(store.profiles)
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert len(list(store.events.read(Which()))) == 50
+    assert load(store.profiles).body == b"60"
+    store.close()
+
+
+def increment(profiles):
+    while True:
+        loaded = load(profiles)
+        with suppress(VersionConflict):
+            return save(profiles, loaded, str(int(loaded.body or b"0") + 1).encode())
+
+
+def test_a_closed_store_may_be_used_again(path):
+    store = SQLiteStore(path)
+    store.events.append([event("1")])
+    store.close()
+    assert len(list(store.events.read(Which()))) == 1
+    store.close()
 
 
 def test_a_read_only_file_is_named(path):

@@ -26,11 +26,7 @@ TRAINED_ON = 64  # rows a list, drawn evenly
 
 
 def faiss_index(above: int | None = None) -> Callable[[int], Index]:
-    """A maker of indexes: exact up to `above` items, in lists beyond.
-
-    >>> len(faiss_index()(8))
-    0
-    """
+    """A maker of indexes: exact up to `above` items, in lists beyond."""
     need("faiss", extra="faiss")
     limit = FAISS_ABOVE if above is None else above
     return lambda dimensions: FaissIndex(dimensions, above=limit)
