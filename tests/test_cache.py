@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from vibrator.encoders.cached import CachedModel, ReadThrough, VectorCache, VectorKind
 from vibrator.encoders.sqlite_cache import SQLiteVectorCache
 from vibrator.errors import ArtefactError, BadInput, StoreBusy, StoreError
+from vibrator.testing import VectorCacheContract
 
 KIND = VectorKind("tiny", "1", 4)
 
@@ -50,6 +52,13 @@ class Lengths:
 def cache(tmp_path):
     with SQLiteVectorCache(tmp_path / "vectors.db") as opened:
         yield opened
+
+
+class TestTheFile(VectorCacheContract):
+    @pytest.fixture
+    def adapter(self, tmp_path):
+        with ExitStack() as opened:
+            yield lambda tenant: opened.enter_context(SQLiteVectorCache(tmp_path / f"{tenant}.db"))
 
 
 def test_it_is_a_vector_cache(cache):
