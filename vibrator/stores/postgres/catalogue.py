@@ -18,6 +18,7 @@ from vibrator.stores.refusals import require_same_encoder
 ENCODER_NOTE = "items.encoder"
 READ_NOTE = "SELECT value FROM notes WHERE tenant = %s AND name = %s"
 WRITE_NOTE = "INSERT INTO notes (tenant, name, value) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+ANALYZED_FROM = 1_000  # rows in one batch
 STAGE = "COPY staged_items (item_id, text, attributes, embedding) FROM STDIN"
 STAGED = """
 CREATE TEMP TABLE IF NOT EXISTS staged_items (
@@ -109,6 +110,8 @@ def put_items(cursor: Any, tenant: str, items: Sequence[Item], rows: NDArray[np.
         f"CREATE INDEX IF NOT EXISTS items_hnsw_{dimensions} ON items USING hnsw"
         f" ((embedding::vector({dimensions})) vector_ip_ops) WHERE dimensions = {dimensions}"
     )
+    if len(rows) >= ANALYZED_FROM:
+        cursor.execute("ANALYZE items")  # else a plan made before autovacuum passes it by
 
 
 def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vibrator.stores.journal import dump
+from vibrator.stores.journal import dump_body
 from vibrator.stores.ports import Event, Which
 from vibrator.stores.postgres.pool import Pool
 
@@ -38,7 +38,7 @@ class PostgresEvents:
         """Keep the events that are new, all or none; on return they are safe. How many were new."""
         if not events:
             return 0
-        rows = [(e.user_id, e.kind, e.event_id, e.at, e.text, dump(dict(e.body))) for e in events]
+        rows = [(e.user_id, e.kind, e.event_id, e.at, e.text, dump_body(e.body)) for e in events]
         with self._pool.cursor() as cursor:
             cursor.execute(IN_TURN, (self._tenant,))
             if len(rows) == 1:

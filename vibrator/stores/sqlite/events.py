@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vibrator.stores.journal import dump, from_micros, micros
+from vibrator.stores.journal import dump_body, from_micros, micros
 from vibrator.stores.ports import Event, Which
 from vibrator.stores.sqlite.database import Database, marks
 
@@ -32,7 +32,7 @@ class SQLiteEvents:
             return 0
         tenant = self._tenant
         rows = [
-            (tenant, e.user_id, e.kind, e.event_id, micros(e.at), e.text, dump(dict(e.body)))
+            (tenant, e.user_id, e.kind, e.event_id, micros(e.at), e.text, dump_body(e.body))
             for e in events
         ]
         with self._database.writing() as connection:
