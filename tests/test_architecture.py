@@ -14,7 +14,7 @@ FLOORS = (  # top to bottom; within a floor a name may use only those listed bef
     ("personalizer",),
     ("ltv", "experiments", "evaluation", "training"),
     ("intent",),
-    ("pipeline",),
+    ("slider_lint", "slider_map", "pipeline"),
     ("stores", "bandits", "datasets", "synthetic"),
     ("encoders", "encoder", "calibration", "profile", "chat"),
     ("actions", "sliders", "decisions", "rewards", "weights"),

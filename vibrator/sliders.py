@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vibrator.checks import require_text
 from vibrator.errors import BadInput
 
 VERSION_DIGITS = 12
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,29 @@ class SliderSet(Mapping[str, "Slider | SliderVector"]):
     def versions(self) -> dict[str, str]:
         """Name to version, as decisions record them."""
         return {name: slider.version for name, slider in self._sliders.items()}
+
+    def of_version(self, kept: Mapping[tuple[str, str], Kept]) -> dict[str, Kept]:
+        """What was kept by (name, version) and still belongs: calibrators of unchanged sliders.
+
+        >>> sliders = SliderSet({"fun": "jokes"})
+        >>> sliders.of_version({("fun", sliders["fun"].version): "new", ("fun", "older"): "old"})
+        {'fun': 'new'}
+        """
+        wanted = self.versions.items()
+        return {name: kept[name, version] for name, version in wanted if (name, version) in kept}
+
+    def changes(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """What became of the sliders that had these versions: "new", "changed" or "gone".
+
+        >>> SliderSet({"fun": "jokes", "docs": "manuals"}).changes({"fun": "other", "old": "x"})
+        {'fun': 'changed', 'docs': 'new', 'old': 'gone'}
+        """
+        found = {
+            name: "changed" if name in versions else "new"
+            for name, version in self.versions.items()
+            if versions.get(name) != version
+        }
+        return found | dict.fromkeys((name for name in versions if name not in self), "gone")
 
 
 def _slider(value: Any) -> Slider | SliderVector:
