@@ -63,6 +63,7 @@ def open_store(
 def open_sqlite(url: str, *, tenant: str) -> Any:
     """`sqlite:///path?synchronous=full&busy_seconds=5&index=faiss`."""
     from vibrator.stores.sqlite import SQLiteStore
+    from vibrator.stores.sqlite.connection import MEMORY
 
     path, options = split_options(url.removeprefix("sqlite:"))
     known: dict[str, Callable[[str], Any]] = {
@@ -76,11 +77,11 @@ def open_sqlite(url: str, *, tenant: str) -> Any:
     new_index = given.pop("index", None)
     if new_index is not None:
         given["new_index"] = new_index(above)
-    if path not in ("", "//", "///:memory:") and not path.startswith("///"):
+    if not path.startswith("///") and path not in {"", "//"}:
         raise BadInput(f"an SQLite URL has three or four slashes (sqlite:///app.db), got {url!r}")
-    name = path.removeprefix("///") if path.startswith("///") else ""
-    return SQLiteStore(Path(unquote(name)) if name not in ("", ":memory:") else ":memory:",
-                       tenant=tenant, **given)  # fmt: skip
+    name = unquote(path.removeprefix("///")) if path.startswith("///") else ""
+    place: Path | str = Path(name) if name not in {"", MEMORY} else MEMORY
+    return SQLiteStore(place, tenant=tenant, **given)
 
 
 def split_options(rest: str) -> tuple[str, dict[str, str]]:
