@@ -31,7 +31,7 @@ VAGUE = frozenset(VAGUE_WORDS.split())
 SENSITIVE: Mapping[str, str] = {
     "health": r"health condition|diagnos\w+|disab\w+|depress\w+|pregnan\w+|hiv|illness|diseases?",
     "religion": r"religi\w+|muslim\w*|christian\w*|jew\w*|hindu\w*|buddhis\w+|atheis\w+",
-    "politics": r"politic\w*|(?:left|right)-wing|conservativ\w*|liberal\w*|republican\w*|democrat\w*",
+    "politics": r"politic\w*|(?:left|right)-wing|conservati\w+|liberal\w*|republican\w*|democrats?",
     "sexuality": r"sexual\w*|gay|lesbian\w*|bisexual\w*|queer|transgender",
     "origin": r"ethnic\w*|racial|race|nationality|immigrant\w*|skin colou?r",
     "gender or age": r"gender|women|men|female|male|elderly|old people|young people",

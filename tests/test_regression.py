@@ -1,0 +1,56 @@
+"""Nothing drifts unseen: the logs of fixtures/regression_logs.json say today what they said."""
+
+import importlib.util
+import json
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "update_regression_fixture.py"
+CURE = "If this is meant: python scripts/update_regression_fixture.py --write"
+
+
+def script():
+    spec = importlib.util.spec_from_file_location("update_regression_fixture", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+UPDATE = script()
+FIXTURE = UPDATE.read()
+
+
+@pytest.mark.parametrize(
+    "name", [UPDATE.EMBEDDED, pytest.param(UPDATE.TINY, marks=pytest.mark.integration)]
+)
+def test_probabilities_and_features_are_as_they_were(name, tmp_path):
+    encoder = UPDATE.open_encoder(name, tmp_path)
+    lines = [
+        line
+        for log in FIXTURE["logs"]
+        for line in UPDATE.moved(log, name, UPDATE.measure(log, encoder))
+    ]
+    assert not lines, "\n".join(["these moved:", *lines, CURE])
+
+
+def test_a_drift_names_slider_and_feature(tmp_path):
+    log = deepcopy(FIXTURE["logs"][0])
+    measured = UPDATE.measure(log, UPDATE.open_encoder(UPDATE.EMBEDDED, tmp_path))
+    measured["depth"]["item_to_slider"] += 2 * UPDATE.TOLERANCE
+    (line,) = UPDATE.moved(log, UPDATE.EMBEDDED, measured)
+    assert "ada · embedded · depth · item_to_slider" in line
+
+
+def test_the_script_shows_before_it_writes(tmp_path, capsys):
+    changed = deepcopy(FIXTURE)
+    changed["logs"][0]["expected_probabilities"]["embedded"]["depth"] += 0.01
+    path = tmp_path / "logs.json"
+    path.write_text(json.dumps(changed))
+    run = ["--encoder", "embedded", "--fixture", str(path)]
+    assert UPDATE.main(run) == 1
+    assert "depth · probability" in capsys.readouterr().out
+    assert UPDATE.read(path) == changed
+    assert UPDATE.main([*run, "--write"]) == 0
+    assert UPDATE.main(run) == 0
