@@ -115,6 +115,12 @@ def test_rows_as_mappings_are_answered_like_a_frame(saved, people):
     )
 
 
+def test_threads_and_blocks_change_nothing(saved, trained, people):
+    found = FastPredictor(saved, threads=2).predict(people)
+
+    pd.testing.assert_frame_equal(found, trained.model.table(people))
+
+
 def test_a_changed_byte_is_noticed(saved, tmp_path):
     import shutil
 
@@ -286,6 +292,15 @@ def test_a_slice_of_an_arrow_column_is_read_from_its_own_place():
 
     whole = pa.array([["a"], ["b", "b"], ["c"]])
     assert SUMMARIES["list"](whole.slice(1, 2)).names.tolist() == ["b", "c"]
+
+
+def test_the_most_frequent_of_a_tie_does_not_depend_on_other_rows():
+    import pyarrow as pa
+
+    alone, among = (
+        SUMMARIES["list"](pa.array(rows)) for rows in ([["b", "a"]], [["b"], ["b", "a"]])
+    )
+    assert alone.names[0] == among.names[1] == "a"
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,10 @@ class View:
         """A plain column as floats, NaN where nothing is known."""
         if name not in self._numbers:
             column = self.frame[name]
-            self._numbers[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
+                self._numbers[name] = column.to_numpy().astype(np.float64)  # no gaps to look for
+            else:
+                self._numbers[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return self._numbers[name]
 
     def put(self, name: str, values: Floats) -> None:

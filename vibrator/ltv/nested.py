@@ -141,8 +141,11 @@ def _largest_name(ragged: Ragged, weight: Floats, codes: Rows, words: NDArray[An
 
 def _coded(child: Any, at: Rows) -> tuple[Rows, NDArray[Any]]:
     encoded = child.cast("string").fill_null("").dictionary_encode()
-    codes = encoded.indices.to_numpy(zero_copy_only=False)[at]
-    return codes, np.array(encoded.dictionary.to_pylist(), dtype=object)
+    words = np.array(encoded.dictionary.to_pylist(), dtype=object)
+    order = np.argsort(words)  # alphabetical codes, so that ties do not depend on other rows
+    place = np.empty(order.size, dtype=np.intp)
+    place[order] = np.arange(order.size)
+    return place[encoded.indices.to_numpy(zero_copy_only=False)[at]], words[order]
 
 
 def summarize_map(array: Any) -> Summary:

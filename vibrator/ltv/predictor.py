@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from vibrator.errors import BadInput
 from vibrator.ltv.artefact import load, read_manifest
 from vibrator.ltv.frames import list_partitions, read_frame
 from vibrator.optional import need
+from vibrator.vectors import blocks
 
 if TYPE_CHECKING:
     from vibrator.ltv.model import LtvModel
 
-BATCH = 100_000
+BATCH = 100_000  # rows of a file that are in memory at once
+BLOCK = 8_192  # rows that one thread scores at once; their matrix fits a core's cache
 
 
 class FastPredictor:
@@ -37,7 +40,11 @@ class FastPredictor:
         frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
         if frame.empty:
             raise BadInput("there are no rows to predict")
-        return self.model.table(frame, threads=self.threads)
+        if len(frame) <= BLOCK:
+            return self.model.table(frame)
+        parts = [frame.iloc[rows] for rows in blocks(len(frame), BLOCK)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return pd.concat(pool.map(self.model.table, parts), ignore_index=True)
 
     def what_if(self, row: Mapping[str, Any], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One person as is, with each change alone, and with all of them together."""
