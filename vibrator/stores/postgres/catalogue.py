@@ -68,7 +68,7 @@ class PostgresCatalogue:
         queries = np.asarray(vectors, np.float32)
         if queries.ndim != 2:
             raise BadInput(f"queries must be rows, got the shape {queries.shape}")
-        with self._pool.cursor() as cursor:
+        with self._pool.reading() as cursor:
             known = cursor.execute(READ_NOTE, (self._tenant, ENCODER_NOTE)).fetchone()
             if known is None:
                 return [[] for _ in queries]

@@ -33,6 +33,7 @@ class Pool:
         self.url = url
         self._pool = pools.ConnectionPool(
             url,
+            kwargs={"autocommit": True},
             min_size=1,
             max_size=POOL_SIZE,
             timeout=PATIENCE_SECONDS,
@@ -54,12 +55,23 @@ class Pool:
     @contextmanager
     def cursor(self) -> Iterator[Any]:
         """A cursor inside a transaction: all of it or nothing."""
+        with (
+            self.speaking(),
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor() as cursor,
+        ):
+            yield cursor
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """A cursor for single queries, without the round trips of a transaction."""
         with self.speaking(), self._pool.connection() as connection, connection.cursor() as cursor:
             yield cursor
 
     def rows(self, sql: str, values: Any = ()) -> list[Any]:
         """All rows of one query."""
-        with self.cursor() as cursor:
+        with self.reading() as cursor:
             found: list[Any] = cursor.execute(sql, values).fetchall()
             return found
 
@@ -82,7 +94,6 @@ class Pool:
 
 def _configure(connection: Any) -> None:
     connection.execute(SESSION)
-    connection.commit()
 
 
 def _meaning(psycopg: Any, error: Exception) -> VibratorError:
