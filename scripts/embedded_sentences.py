@@ -35,7 +35,7 @@ GROUPS = listed(
 )
 ANIMALS = listed(
     "dog, cat, puppy, kitten, horse, cow, sheep, goat, pig, elephant, monkey, panda, bear, tiger, lion,"
-    " rabbit, squirrel, parrot, duck, bird, eagle, fish, turtle, snake, frog, deer, fox, lemur, hamster,"
+    " rabbit, squirrel, parrot, duck, bird, eagle, fish, turtle, snake, frog, deer, fox, otter, hamster,"
     " black dog, brown dog, white dog, small dog, gray cat, white horse, brown horse, black bird"
 )
 DEEDS = (
@@ -43,10 +43,10 @@ DEEDS = (
      " football, soccer, basketball, tennis, baseball, golf, a video game, with a toy, with a ball"),
     ("riding", "a horse, a bicycle, a bike, a motorcycle, a skateboard, an elephant, a bus, a train,"
      " a scooter, a roller coaster, a wave, a mountain bike"),
-    ("slicing", "an onion, a potato, a tomato, a carrot, a cucumber, some bread, meat, garlic, a lemon"),
-    ("cutting", "paper, a cake, vegetables, wood, the grass, cloth, a mango, his hair, a rope, tofu"),
+    ("slicing", "an onion, a potato, a tomato, a carrot, a cucumber, some bread, cheese, an apple, a lemon"),
+    ("cutting", "paper, a cake, vegetables, wood, the grass, cloth, a pizza, his hair, a rope, leather"),
     ("chopping", "onions, herbs, firewood, carrots, nuts, an apple, cabbage"),
-    ("peeling", "a banana, a potato, an orange, shrimp, an apple, an egg"),
+    ("peeling", "a banana, a potato, an orange, a mandarin, an apple, an egg"),
     ("cooking", "dinner, rice, pasta, eggs, soup, a steak, breakfast, fish"),
     ("frying", "an egg, fish, potatoes, chicken, onions, bacon"),
     ("eating", "an apple, a sandwich, pizza, ice cream, a banana, soup, grass, dinner, noodles, a cookie"),
@@ -62,11 +62,11 @@ DEEDS = (
     ("building", "a house, a sandcastle, a snowman, a wall, a fire, a boat, a website, a robot"),
     ("carrying", "a bag, a box, a child, firewood, groceries, a ladder, a surfboard, a backpack"),
     ("holding", "a baby, a sign, an umbrella, a camera, a flag, a cup, hands, a microphone, a knife"),
-    ("throwing", "a ball, a stone, a frisbee, a stick, a spear, trash away, a punch"),
+    ("throwing", "a ball, a stone, a frisbee, a stick, a dart, a snowball, a punch"),
     ("kicking", "a ball, a door, a bag, his opponent, sand"),
     ("catching", "a ball, a fish, a fly, a thief, a train"),
     ("climbing", "a tree, a rope, a wall, a mountain, the stairs, a ladder, a rock face"),
-    ("jumping", "over a fence, into the water, on a trampoline, off a cliff, rope, through a hoop"),
+    ("jumping", "over a fence, into the water, on a trampoline, off a cliff, rope, over puddles"),
     ("running", "on a track, across the street, through the woods, along the beach, after a dog, away"),
     ("walking", "down the street, along the shore, the dog, through the snow, in the rain, upstairs"),
     ("sitting", "on a bench, on a couch, at a table, in a chair, under a tree, on the floor, in a car"),
@@ -78,13 +78,13 @@ DEEDS = (
     ("talking", "on the phone, to a friend, to a reporter, about politics, to the camera, on the radio"),
     ("typing", "on a keyboard, a message, on a laptop, an essay"),
     ("taking", "a picture, a shower, a nap, notes, a bath, a test, the bus, pills"),
-    ("putting", "on makeup, on a hat, a pan on the stove, books on a shelf, meat in a pan, on shoes"),
+    ("putting", "on a hat, a kettle on the stove, books on a shelf, a letter in a box, on boots"),
     ("washing", "dishes, a car, his hands, her hair, clothes, the dog, vegetables"),
     ("brushing", "her teeth, a horse, his hair, the floor"),
-    ("feeding", "a baby, the ducks, a horse, a cat, the fish, a mouse to a snake"),
+    ("feeding", "a baby, the ducks, a horse, a cat, the fish, the chickens, a parrot, a calf"),
     ("opening", "a door, a box, a package, a bottle, a window, a present, a can"),
     ("closing", "a door, the window, a suitcase, the shop, a book"),
-    ("folding", "paper, laundry, a towel, a napkin, a tortilla"),
+    ("folding", "paper, laundry, a towel, a napkin, a letter"),
     ("shooting", "a gun, an arrow, a basketball, a film, at a target"),
     ("dancing", "on a stage, in the rain, at a wedding, with a partner, in the street, ballet"),
     ("singing", "a song, on a stage, in a choir, karaoke, along with the radio, and playing guitar"),
@@ -105,8 +105,8 @@ BEASTLY = (
     ("running", "through the grass, on the beach, in the snow, after a ball, across a field, in a race"),
     ("jumping", "over a hurdle, into a pool, into the air, onto a table, out of a box, for a treat"),
     ("sleeping", "on a couch, in a basket, on a branch, in the sun, next to a baby, on a pillow"),
-    ("eating", "grass, from a bowl, a carrot, bamboo, leaves, a piece of meat, seeds, out of a hand"),
-    ("playing", "with a ball, with a toy, in the water, with another animal, in the mud, the piano"),
+    ("eating", "grass, from a bowl, a carrot, hay, leaves, a piece of meat, seeds, out of a hand"),
+    ("playing", "with a ball, with a toy, in the water, with another animal, in the mud, with a cat"),
     ("chewing", "on a stick, on a bone, a shoe, leaves"),
     ("standing", "in a field, by a fence, on its hind legs, on a rock, in the water, near a tree"),
     ("swimming", "in a pond, in the sea, across a river, under water, in a tank"),
@@ -333,19 +333,19 @@ class Author:
         colour, wear = self.one(COLOURS), self.one(CLOTHES)
         someone = "someone" if deeds is DEEDS else "an animal"
         lines = [
-            f"{a(who)} is {verb} {what}.",
+            f"{place} {a(who)} is {verb} {what}.",
             f"{a(who)} {verb} {what} {place}.",
-            f"the {who} is {verb} {what}",
-            f"{someone} is {verb} {what}.",
+            f"here you can see how the {who} is {verb} {what}",
+            f"a photo of {someone} {verb} {what} {place}",
             f"{a(other)} is {verb} {what} {place}.",
-            f"{a(who)} is {verb} {instead}.",
-            f"{a(who)} is {verb2} {self.one(listed(objects2))}.",
+            f"{place} {a(who)} is {verb} {instead}.",
+            f"{a(who)} is {verb2} {self.one(listed(objects2))} {place}.",
             f"{a(other)} {verb2} {self.one(listed(objects2))} {elsewhere}",
-            f"{self.one(GROUPS)} {verb} {what}.",
+            f"{self.one(GROUPS)} {verb} {what} {place}.",
             f"{a(who)} in a {colour} {wear} is {verb} {what}.",
             f"{a(who)} wearing a {colour} {wear} {place}",
-            f"there is no {who} {verb} {what}",
-            f"{a(who)} is not {verb} {what}.",
+            f"there is no {who} {verb} {what} here",
+            f"{place} {a(who)} is not {verb} {what}.",
             f"{a(who)} and {a(other)} are {verb} {what} {place}.",
         ]
         return self.some(lines, 6)
