@@ -20,7 +20,15 @@ from vibrator.intent.guards import ConsentGuard, review
 from vibrator.personalizer import forgetting, people
 from vibrator.personalizer.deciding import BestFit, checked, told
 from vibrator.personalizer.exporting import exported
-from vibrator.personalizer.fitting import RAW, Fitted, fit, fitted_calibrators, raw_scores
+from vibrator.personalizer.fitting import (
+    RAW,
+    SAID,
+    Fitted,
+    fit,
+    fitted_calibrators,
+    raw_scores,
+    said,
+)
 from vibrator.personalizer.folding import Folding
 from vibrator.personalizer.intake import (
     candidates_of,
@@ -401,7 +409,10 @@ def _encoder(given: Any) -> Any:
 
 
 def _shown(batch: Any, candidates: Sequence[str], items: Sequence[str]) -> dict[str, Any]:
-    return {RAW: raw_scores(batch, candidates.index(items[0]))} if items else {}
+    if not items:
+        return {}
+    place = candidates.index(items[0])
+    return {RAW: raw_scores(batch, place), SAID: said(batch, place)}
 
 
 def _agree_on_encoder(store: Store, fingerprint: str) -> None:

@@ -18,6 +18,7 @@ from vibrator.stores.ports import Store, Which
 FITTED_NOTE = "fitted"
 STALE_NOTE = "fitted.stale"
 RAW = "raw"  # the feature of a decision that holds the shown item's raw scores by slider
+SAID = "said"  # and the one that holds the probabilities, as they were said then
 POOLED_NEEDS, OWN_NEEDS = 50, 200  # answered decisions for all sliders together, for one alone
 EACH_NEEDS = 5  # liked, and not liked
 
@@ -98,6 +99,11 @@ def _examples(
 def _enough(labels: list[bool], needed: int) -> bool:
     yes = int(np.sum(labels))
     return len(labels) >= needed and min(yes, len(labels) - yes) >= EACH_NEEDS
+
+
+def said(batch: Any, place: int) -> dict[str, float]:
+    """The probabilities by slider of one item of a batch."""
+    return dict(zip(batch.sliders, batch.probability[0][place].tolist(), strict=True))
 
 
 def raw_scores(batch: Any, place: int) -> dict[str, float]:

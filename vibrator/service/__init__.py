@@ -1,1 +1,1 @@
-"""The HTTP service and its console."""
+"""The Personalizer over HTTP, and a console to look at it with."""

@@ -1,0 +1,106 @@
+"""The application: routes in a house, behind a door."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from vibrator import __version__
+from vibrator.errors import VibratorError
+from vibrator.service.console.pages import console_router
+from vibrator.service.door import Door
+from vibrator.service.house import House
+from vibrator.service.keys import Keyring
+from vibrator.service.problems import Problem, problem_of
+from vibrator.service.routes import catalogue, loop, operations, people, tips
+from vibrator.service.schemas import components
+from vibrator.service.settings import Settings
+
+ROUTERS = (loop.router, people.router, catalogue.router, operations.router, tips.router)
+ABOUT = """What people did goes in, in words; how likely content is to fit them comes out, with \
+reasons, and decisions whose outcomes teach. Every error is a problem+json that names field, rule \
+and value."""
+
+
+def create_app(settings: Settings | None = None) -> Door:
+    """The ASGI application; without settings they come from the environment."""
+    given = Settings() if settings is None else settings
+    keyring = None if given.keys_file is None else Keyring.load(given.keys_file)
+    house = House(given, keyring)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        house.close()
+
+    app = FastAPI(
+        title="vibrator", version=__version__, description=ABOUT, lifespan=lifespan,
+        docs_url=None, redoc_url=None, openapi_url=None,
+    )  # fmt: skip
+    app.state.house = house
+    for router in ROUTERS:
+        app.include_router(router)
+    static = files("vibrator.service.console").joinpath("static")
+    app.mount("/static", StaticFiles(directory=str(static)), name="static")
+    door = Door(app, given, keyring, house.metrics)
+    if given.console:
+        app.include_router(console_router(house, door.sessions), include_in_schema=False)
+    _speak_problems(app)
+    _describe(app)
+    return door
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the bodies that msgspec reads."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        kept = found.setdefault("components", {})
+        kept["schemas"] = components()  # FastAPI's own answers of error are not ours
+        kept["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        found["security"] = [{"key": []}, {}]
+        for path in found["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _describe(app: FastAPI) -> None:
+    @app.get("/openapi.json", include_in_schema=False)
+    async def document() -> dict[str, Any]:
+        return openapi(app)
+
+
+def _speak_problems(app: FastAPI) -> None:
+    async def known(_request: Request, error: Exception) -> Response:
+        return problem_of(error)
+
+    async def malformed(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        problem = Problem(422, "bad input", f"{first['loc'][-1]}: {first['msg']}")
+        problem.parts = {"field": str(first["loc"][-1]), "rule": first["msg"]}
+        value = first.get("input")
+        if value is not None:
+            problem.parts["value"] = str(value)[:200]
+        return problem_of(problem)
+
+    async def missing(_request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        return problem_of(Problem(error.status_code, "HTTP error", str(error.detail), headers))
+
+    for kind in (Problem, VibratorError, msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+        app.add_exception_handler(kind, known)
+    app.add_exception_handler(Exception, known)  # answered here, noted at the door
+    app.add_exception_handler(RequestValidationError, malformed)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, missing)  # type: ignore[arg-type]

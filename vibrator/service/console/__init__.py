@@ -1,0 +1,1 @@
+"""The console: pages rendered here, pictures drawn here, nothing fetched from elsewhere."""

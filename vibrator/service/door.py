@@ -1,0 +1,166 @@
+"""The door: who may come in, how much they may carry, how long they may take, what is noted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, MutableMapping
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from starlette.datastructures import Headers
+
+from vibrator.service.keys import OWNER, Caller, Keyring
+from vibrator.service.limits import RateLimit
+from vibrator.service.metrics import Metrics
+from vibrator.service.problems import Problem, answers_known, problem_of
+from vibrator.service.sessions import Sessions
+from vibrator.service.settings import Settings
+
+Message = MutableMapping[str, Any]
+CALLER = "vibrator.caller"  # where the scope of a request keeps who asks
+OPEN_PATHS = ("/healthz", "/readyz", "/console/login", "/static/", "/openapi.json")
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+log = logging.getLogger("vibrator.service")
+log.addHandler(logging.NullHandler())
+
+
+class Door:
+    """ASGI around the application; no words of users ever reach its log."""
+
+    def __init__(
+        self, app: Any, settings: Settings, keyring: Keyring | None, metrics: Metrics
+    ) -> None:
+        self.app, self.settings, self.metrics = app, settings, metrics
+        self.keyring = keyring
+        self.sessions = Sessions()
+        self.rates = RateLimit(monotonic)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request, or the lifespan."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, sent = monotonic(), _Sent(send)
+        try:
+            headers = Headers(scope=scope)
+            self._admit(scope, headers)
+            carried = self._weighed(headers, receive)
+            async with asyncio.timeout(self.settings.request_seconds):
+                await self.app(scope, carried, sent)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            await self._refuse(error, scope, receive, sent)
+        if sent.status == 429:
+            self.metrics.turned_away.inc()
+        self.metrics.took(route_of(scope), sent.status, monotonic() - started)
+
+    def _admit(self, scope: Any, headers: Headers) -> None:
+        path, method = scope["path"], scope["method"]
+        _require_own_page(headers, method)
+        if self.keyring is None:
+            _require_local_name(headers.get("host", ""))
+            scope[CALLER] = OWNER
+            return
+        caller = self._caller(headers)
+        scope[CALLER] = caller
+        if caller is None:
+            if path.startswith(OPEN_PATHS):
+                return
+            raise Problem(401, "who are you", "this needs an API key: send Authorization: Bearer "
+                          "vib_…", {"WWW-Authenticate": "Bearer"})  # fmt: skip
+        wait = self.rates.wait(caller.name, per_second=caller.per_second)
+        if wait:
+            raise Problem(429, "limit reached", f"this key may ask {caller.per_second:g} times a "
+                          "second", {"Retry-After": str(int(wait) + 1)})  # fmt: skip
+
+    def _caller(self, headers: Headers) -> Caller | None:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.keyring is not None:
+            return self.keyring.caller(key.strip())
+        return self.sessions.caller(headers.get("cookie", ""))
+
+    def _weighed(self, headers: Headers, receive: Any) -> Callable[[], Any]:
+        """The body, refused as soon as it is known to be too large."""
+        limit = self.settings.max_body_bytes
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > limit:
+            raise _too_large(limit)
+        seen = 0
+
+        async def carried() -> Message:
+            nonlocal seen
+            message: Message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _too_large(limit)
+            return message
+
+        return carried
+
+    async def _refuse(self, error: Exception, scope: Any, receive: Any, sent: _Sent) -> None:
+        if isinstance(error, Problem) and error.status == 401 and _wants_page(scope):
+            error = Problem(303, "log in", "log in first", {"Location": "/console/login"})
+        if not answers_known(error):
+            note_failure(error, scope)
+        if sent.status:
+            return  # too late for another answer: the connection ends here
+        await problem_of(error)(scope, receive, sent)
+
+
+class _Sent:
+    """Notes the status that goes out, and adds the headers that every answer carries."""
+
+    def __init__(self, send: Any) -> None:
+        self._send, self.status = send, 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *HEADERS]
+        await self._send(message)
+
+
+def route_of(scope: Any) -> str:
+    """The template of the route, so that no id of a user becomes a label."""
+    return getattr(scope.get("route"), "path", "none")
+
+
+def note_failure(error: BaseException, scope: Any) -> None:
+    """Where it failed, without the words of the error: they may be those of a user."""
+    places = "".join(traceback.format_tb(error.__traceback__)[-6:])
+    kind = type(error).__name__
+    log.error("%s %s: %s (%s)\n%s", scope["method"], route_of(scope), kind, uuid4().hex, places)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "too large", f"body must not be larger than {limit:,} bytes")
+
+
+def _wants_page(scope: Any) -> bool:
+    return bool(scope["method"] == "GET" and scope["path"].startswith("/console"))
+
+
+def _require_own_page(headers: Headers, method: str) -> None:
+    """A page from elsewhere may not make a browser change anything here."""
+    if method not in CHANGING:
+        return
+    origin, host = headers.get("origin"), headers.get("host", "")
+    elsewhere = origin is not None and urlsplit(origin).netloc != host
+    if elsewhere or headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        raise Problem(403, "refused", "another site's page may not send this")
+
+
+def _require_local_name(host: str) -> None:
+    """Without keys only a name of this machine is answered: a foreign one may be rebound to it."""
+    if urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
+        raise Problem(421, "misdirected", "without keys only localhost is answered")

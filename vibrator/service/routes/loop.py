@@ -1,0 +1,216 @@
+"""The loop itself: actions in, scores, rankings and decisions out, outcomes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from vibrator.decisions import Decision
+from vibrator.service.desk import Desk
+from vibrator.service.house import answer, desk_of, house_of, read
+from vibrator.service.keys import READ, WRITE
+from vibrator.service.problems import Problem
+from vibrator.service.schemas import (
+    MOST_ITEMS,
+    ActionIn,
+    ActionsTold,
+    Decided,
+    DecideIn,
+    OutcomeIn,
+    OutcomeTold,
+    Ranked,
+    RankedItem,
+    RankIn,
+    ScoreBatchIn,
+    Scored,
+    ScoredBatch,
+    ScoreIn,
+    documented,
+)
+from vibrator.service.serving import ScoreJob
+from vibrator.stores import Which
+from vibrator.stores.journal import ACTION
+
+router = APIRouter(tags=["the loop"])
+ONE_OR_MANY = ActionIn | list[ActionIn]
+WROTE = {"user_id": "ada", "type": "write", "content": "how do gRPC deadlines propagate?"}
+SCORE = {"user_id": "ada", "content": "a deep guide to gRPC"}
+
+
+@router.post("/v1/score", **documented(ScoreIn, Scored, example=SCORE))
+async def score(request: Request) -> Response:
+    """How well content fits a person now, on every slider."""
+    desk = desk_of(request, READ)
+    asked = await read(request, ScoreIn)
+    house = house_of(request)
+    house.metrics.asked.inc(len(asked.contents) + len(asked.items) + (asked.content is not None))
+    return answer(await house.scoring.submit(ScoreJob(desk, asked)))
+
+
+@router.post(
+    "/v1/score/batch", **documented(ScoreBatchIn, ScoredBatch, example={"requests": [SCORE]})
+)
+async def score_batch(request: Request) -> Response:
+    """Many scores; one that fails fails all of them."""
+    desk = desk_of(request, READ)
+    asked = await read(request, ScoreBatchIn)
+    house = house_of(request)
+    house.metrics.asked.inc(len(asked.requests))
+    jobs = [ScoreJob(desk, one) for one in asked.requests]
+    return answer({"results": await house.lane.run(_all_scored, jobs)})
+
+
+@router.post(
+    "/v1/rank", **documented(RankIn, Ranked, example={"user_id": "ada", "k": 5, "diversity": 0.2})
+)
+async def rank(request: Request) -> Response:
+    """The items of the catalogue that fit best."""
+    desk = desk_of(request, READ)
+    asked = await read(request, RankIn)
+    return answer(await house_of(request).lane.run(_ranked, desk, asked))
+
+
+@router.post(
+    "/v1/decide",
+    **documented(
+        DecideIn,
+        Decided,
+        example={
+            "user_id": "ada",
+            "candidates": {"grpc": "a deep guide to gRPC", "cake": "plum cake"},
+        },
+    ),
+)
+async def decide(request: Request) -> Response:
+    """Choose what to show, doing nothing included; consent is honoured, the choice is logged."""
+    desk = desk_of(request, WRITE)
+    asked = await read(request, DecideIn)
+    house = house_of(request)
+    house.metrics.asked.inc(len(asked.candidates))
+    decision = await house.lane.run(
+        desk.app.decide,
+        asked.user_id,
+        asked.candidates,
+        asked.context,
+        surface=asked.surface,
+        purpose=asked.purpose,
+    )
+    house.metrics.count(decision)
+    return answer(decided(decision))
+
+
+@router.post(
+    "/v1/outcomes",
+    **documented(
+        OutcomeIn, OutcomeTold, example={"decision_id": "…", "what": "done", "dwell_ms": 60000}
+    ),
+)
+async def outcomes(request: Request) -> Response:
+    """What came of a decision; kept once, however often it is told."""
+    desk = desk_of(request, WRITE)
+    told = await read(request, OutcomeIn)
+    news = await house_of(request).lane.run(
+        desk.app.outcome,
+        told.decision_id,
+        told.what,
+        dwell=told.dwell_ms,
+        item_id=told.item_id,
+        reward=told.reward,
+        at=told.at,
+        outcome_id=told.outcome_id,
+    )
+    return answer(OutcomeTold(accepted=news))
+
+
+@router.post("/v1/actions", **documented(ONE_OR_MANY, ActionsTold, example=WROTE))
+async def actions(
+    request: Request, idempotency_key: Annotated[str | None, Header(max_length=160)] = None
+) -> Response:
+    """What people did, one action or many; once this answers, they are safe."""
+    desk = desk_of(request, WRITE)
+    body = await read(request, ONE_OR_MANY)
+    listed = body if isinstance(body, list) else [body]
+    if not 1 <= len(listed) <= MOST_ITEMS:
+        raise Problem(422, "bad input", f"actions must be 1 to {MOST_ITEMS}, got {len(listed)}")
+    house = house_of(request)
+    house.metrics.asked.inc(len(listed))
+    accepted = await house.lane.run(_observed, desk, listed, idempotency_key)
+    return answer(ActionsTold(accepted=accepted, received=len(listed)))
+
+
+def decided(decision: Decision) -> Decided:
+    """A decision as the API tells it."""
+    return Decided(
+        decision_id=decision.decision_id,
+        user_id=decision.user_id,
+        at=decision.at,
+        chosen=list(decision.chosen),
+        arm=decision.arm,
+        propensity=decision.propensity,
+        reason=decision.reason,
+        policy=decision.policy,
+        surface=decision.surface,
+        propensities=dict(decision.propensities),
+        refusals=dict(decision.refusals),
+        versions=dict(decision.versions),
+    )
+
+
+def _all_scored(jobs: Sequence[ScoreJob]) -> list[Scored]:
+    from vibrator.service.serving import score_together
+
+    found = []
+    for one in score_together(jobs):
+        if isinstance(one, Exception):
+            raise one
+        found.append(one)
+    return found
+
+
+def _ranked(desk: Desk, asked: RankIn) -> Ranked:
+    ranking = desk.app.rank(
+        asked.user_id,
+        asked.k,
+        asked.where or None,
+        slider=asked.slider,
+        diversity=asked.diversity,
+        context=asked.context,
+    )
+    items = []
+    for row in ranking:
+        best = max(row.scores.values(), key=lambda output: output.raw_score)
+        items.append(
+            RankedItem(
+                item_id=row.item,
+                score=row.score,
+                best_slider=best.name,
+                probability=best.probability,
+                why=best.why(),
+            )
+        )
+    return Ranked(user_id=asked.user_id, items=items)
+
+
+def _observed(desk: Desk, told: Sequence[ActionIn], key: str | None) -> int:
+    by_user: dict[str, list[ActionIn]] = {}
+    given = {id(one): f"{key}#{place}" for place, one in enumerate(told)} if key else {}
+    if key:
+        _require_same(desk, told, given)
+    for one in told:
+        by_user.setdefault(one.user_id, []).append(one)
+    accepted = 0
+    for user, mine in by_user.items():
+        accepted += desk.app.observe(user, [one.action(given.get(id(one))) for one in mine])
+        desk.readings.drop(user)
+    return accepted
+
+
+def _require_same(desk: Desk, told: Sequence[ActionIn], ids: dict[int, str]) -> None:
+    """An idempotency key that comes back must come with the same words."""
+    words = {one.action_id or ids[id(one)]: (one.user_id, one.content) for one in told}
+    which = Which(kinds=(ACTION,), ids=tuple(words))
+    for event in desk.store.events.read(which):
+        if (event.user_id, event.text) != words[event.event_id]:
+            raise Problem(409, "key used", "Idempotency-Key came with other actions before")

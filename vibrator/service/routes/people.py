@@ -1,0 +1,68 @@
+"""People: what is known of them, what they agreed to, and their going."""
+
+from __future__ import annotations
+
+from itertools import dropwhile, islice
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from vibrator.service.house import answer, desk_of, house_of, read
+from vibrator.service.keys import ADMIN, READ, WRITE
+from vibrator.service.schemas import ConsentIn, documented
+
+router = APIRouter(prefix="/v1/users", tags=["people"])
+UserId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"\S", examples=["ada"])]
+
+
+@router.get("", **documented())
+async def users(
+    request: Request,
+    after: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """Ids of everybody in the log, in order, a page at a time."""
+    store = desk_of(request, READ).store
+
+    def page() -> list[str]:
+        return list(islice(dropwhile(lambda user: user <= after, store.users()), limit))
+
+    return answer({"users": await house_of(request).lane.run(page)})
+
+
+@router.get("/{user_id}", **documented())
+async def user(request: Request, user_id: UserId) -> Response:
+    """What is known of somebody: sliders nearest to them, actions that weigh most."""
+    desk = desk_of(request, READ)
+    portrait = await house_of(request).lane.run(desk.app.profile, user_id)
+    return answer(portrait.to_dict())
+
+
+@router.delete("/{user_id}", **documented())
+async def forget(request: Request, user_id: UserId) -> Response:
+    """Leave nothing of somebody behind; the receipt says what was done."""
+    desk = desk_of(request, ADMIN)
+    receipt = await house_of(request).lane.run(desk.app.forget, user_id)
+    desk.readings.clear()
+    return answer(receipt.to_dict())
+
+
+@router.get("/{user_id}/export", **documented())
+async def export(request: Request, user_id: UserId) -> Response:
+    """Everything that is kept of somebody."""
+    desk = desk_of(request, ADMIN)
+    return answer(await house_of(request).lane.run(desk.app.export, user_id))
+
+
+@router.put(
+    "/{user_id}/consent",
+    **documented(ConsentIn, example={"granted": True, "purpose": "personalization"}),
+)
+async def consent(request: Request, user_id: UserId) -> Response:
+    """A yes or no to a purpose; a no is always honoured."""
+    desk = desk_of(request, WRITE)
+    told = await read(request, ConsentIn)
+    await house_of(request).lane.run(
+        desk.app.set_consent, user_id, told.purpose, told.granted, told.until
+    )
+    return answer({"user_id": user_id, "purpose": told.purpose, "granted": told.granted})

@@ -1,0 +1,65 @@
+"""The server: uvicorn with uvloop and httptools, and patience only for those who speak."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from vibrator.service.app import create_app
+from vibrator.service.settings import Settings
+
+
+class Impatient(HttpToolsProtocol):
+    """Closes a connection whose headers take longer than `header_seconds`."""
+
+    header_seconds = 10.0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """The clock starts with the connection,"""
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def on_message_begin(self) -> None:
+        """And again with each further request on it."""
+        super().on_message_begin()
+        if self._deadline is None:
+            self._expect_headers()
+
+    def on_headers_complete(self) -> None:
+        """Headers are there: the door has the time from here."""
+        self._settle()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing left to wait for."""
+        self._settle()
+        super().connection_lost(exc)
+
+    def _expect_headers(self) -> None:
+        self._deadline = self.loop.call_later(self.header_seconds, self.transport.close)
+
+    def _settle(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop; then finish what was accepted."""
+    settings.refuse_open_doors()
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="auto",
+        http=type("Patience", (Impatient,), {"header_seconds": settings.header_seconds}),
+        ws="none",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    uvicorn.Server(config).run()
