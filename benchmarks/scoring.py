@@ -46,7 +46,7 @@ def lean(batch, scorer):
     trust = np.array([model.trust(r.evidence) for r in readings], dtype=np.float32)[:, None]
     items, sliders = batch._vectors, scorer.slider_vectors.astype(np.float32)
     to_item = (items @ sliders.T).T.copy()
-    belongs = np.asarray(model.belongs(to_item, scorer.prior_logits[:, None]), dtype=np.float32)
+    belongs = model.belongs(to_item.T, scorer.prior_logits).T.astype(np.float32)
     w = {name: np.float32(value) for name, value in weights.items()}
     lean_on, slope = np.float32(model.lean), np.float32(model.alignment)
 

@@ -5,8 +5,9 @@
 Two catalogues stand for two kinds of content: titles alone, which say little of what they are
 about, and titles with their genres in words, which say it. Titles alone count four times, because
 content that says little must not be read as if it said much. Prints the constants that belong into
-vibrator/pipeline/zero_shot.py. The spreads are the standard deviation, over people and sliders, of
-the logit that the formula misses (method of moments), judged without the person and with them.
+vibrator/pipeline/zero_shot.py. The spread of a known person is the standard deviation, over people
+and sliders, of the logit that the formula misses (method of moments); for an unknown one comes on
+top what the alignment would have said.
 """
 
 import sys
@@ -22,19 +23,18 @@ from vibrator.encoder import InstructionalEncoder
 from vibrator.pipeline import ZeroShot
 from vibrator.vectors import logit
 
-NAMES = ("shift", "item", "knee", "lean", "alignment")
-START = (0.7, 20.0, 0.25, -0.5, 3.0)
-BOUNDS = ((-4, 4), (0, 40), (0, 0.5), (-3, 3), (0, 20))
+NAMES = ("shift", "item", "elsewhere", "knee", "lean", "alignment")
+START = (0.7, 20.0, 5.0, 0.25, -0.5, 3.0)
+BOUNDS = ((-4, 4), (0, 60), (0, 40), (0, 0.5), (-3, 3), (0, 20))
 TITLES_COUNT = 4.0
 SAMPLE = 12_000
 MUCH = 50.0  # evidence of a person who is known well
 
 
-def probability(rows, constants, *, stranger=False):
+def probability(rows, constants):
     model = ZeroShot(**dict(zip(NAMES, constants, strict=True)))
     prior = logit(1.0 / rows.fitted.shape[1])
-    evidence = 0.0 if stranger else rows.evidence
-    likes = model.likes(rows.features[:, 0, 2].astype(float), evidence)
+    likes = model.likes(rows.features[:, 0, 2].astype(float), rows.evidence)
     return model.belongs(rows.features[..., 1].astype(float), prior) * likes[:, None]
 
 
@@ -70,9 +70,10 @@ def main():
     for name, value in zip(NAMES, fit.x, strict=True):
         print(f"{name} = {value:.2f}")
     words = both[1]
-    for name, stranger in (("spread_unknown", True), ("spread_known", False)):
-        p = probability(words, fit.x, stranger=stranger)
-        print(f"{name} = {spread(words, p):.2f}")
+    known = spread(words, probability(words, fit.x))
+    unsaid = fit.x[NAMES.index("alignment")] * words.features[:, 0, 2].std()
+    print(f"spread_known = {known:.2f}")
+    print(f"spread_unknown = {np.hypot(known, unsaid):.2f}")
 
 
 if __name__ == "__main__":

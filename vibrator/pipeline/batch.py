@@ -100,7 +100,7 @@ class ScoreBatch:
         recency = np.array([scorer.recency(r) for r in self._readings])[:, None]
         to_item = sliders @ self._vectors.reshape(-1, nobody.size).T
         to_slider = self._people_vectors @ sliders.T
-        belongs = scorer.zero_shot.belongs(to_item, scorer.prior_logits[:, None])
+        belongs = scorer.zero_shot.belongs(to_item.T, scorer.prior_logits).T
         return Factors(
             _float32(w["user_to_slider"] * to_slider + w["recency"] * recency),
             _float32(w["item_to_slider"] * to_item + self._pulls.sum(axis=1)),

@@ -23,8 +23,10 @@ Z90 = 1.6448536269514722  # standard normal quantile of 0.95: the ends of a 90 %
 class ZeroShot:
     """p = P(the content belongs to the slider) · P(this person likes it, now).
 
-    belongs = σ(logit(prior) + shift + item · max(0, f_item − knee)): below the knee unrelated
-    texts are found as well, so that likeness says nothing there; the turn is smooth.
+    belongs = σ(logit(prior) + shift + item · above − elsewhere · the largest above of the other
+    sliders), where above = max(0, f_item − knee) with a smooth turn: below the knee unrelated
+    texts are found as well, and a content that clearly belongs to one slider is less likely to
+    belong to another.
     likes = σ(lean + alignment · trust · f_alignment), with trust = e/(e + half_trust): an unknown
     person (evidence e = 0) is judged by the content and the prior alone.
     The spread of the logit, half a 90 % interval over 1.645, shrinks from `spread_unknown` to
@@ -32,19 +34,21 @@ class ZeroShot:
     MovieLens 100K; docs/scoring.md shows how reliable they are on another set.
     """
 
-    shift: float = 0.70
-    item: float = 22.29
+    shift: float = 1.03
+    item: float = 34.44
+    elsewhere: float = 9.23
     knee: float = 0.26
-    lean: float = -0.59
-    alignment: float = 3.52
+    lean: float = -0.61
+    alignment: float = 3.81
     half_trust: float = 1.0
-    spread_known: float = 0.5
-    spread_unknown: float = 1.2
+    spread_known: float = 0.70
+    spread_unknown: float = 0.82
 
     def belongs(self, likeness: Any, prior_logits: Any) -> Floats:
-        """Chance that a content belongs to a slider, from its likeness to the slider."""
+        """Chance that contents belong to sliders, by their likeness; sliders on the last axis."""
         above = KNEE_WIDTH * np.logaddexp(0.0, (likeness - self.knee) / KNEE_WIDTH)
-        return sigmoid(prior_logits + self.shift + self.item * above)
+        for_it = self.item * above - self.elsewhere * largest_of_the_others(above)
+        return sigmoid(prior_logits + self.shift + for_it)
 
     def likes(self, alignment: Any, evidence: Any) -> Floats:
         """Chance that a person likes a content, from its alignment with what they did."""
@@ -63,6 +67,18 @@ class ZeroShot:
         """Standard deviation of the logit."""
         unknown = 1.0 - self.trust(evidence)
         return self.spread_known + (self.spread_unknown - self.spread_known) * unknown
+
+
+def largest_of_the_others(values: Floats) -> Floats:
+    """For each entry the largest of the others along the last axis, 0 where there are none.
+
+    >>> largest_of_the_others(np.array([1.0, 3.0, 2.0]))
+    array([3., 2., 3.])
+    """
+    if values.shape[-1] == 1:
+        return np.zeros_like(values)
+    top = np.partition(values, -2, axis=-1)[..., -2:]
+    return np.where(values == top[..., 1:], top[..., :1], top[..., 1:])
 
 
 def interval(probabilities: Floats, reach: float) -> tuple[Floats, Floats]:
