@@ -1,4 +1,3 @@
-# ruff: noqa: D102, S101 - these are tests: their names are the claims
 """What every DecisionLog has to keep to; `adapter(tenant)` opens one, empty at first."""
 
 from __future__ import annotations

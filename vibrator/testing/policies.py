@@ -1,4 +1,3 @@
-# ruff: noqa: D102, S101 - these are tests: their names are the claims
 """What every Policy and Guard has to keep to; `adapter()` makes a fresh one."""
 
 from __future__ import annotations
