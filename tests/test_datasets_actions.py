@@ -157,6 +157,7 @@ FAULTS = {
     "2026-03-01T08:00:00Z,ada,click,   ,1": ("content", "must be a text with words"),
     "2026-03-01T08:00:00Z,ada,click,words,heavy": ("weight", "must be a finite number"),
     "2026-03-01T08:00:00Z,ada,click,words,nan": ("weight", "must be a finite number"),
+    "2026-03-01T08:00:00Z,ada,click,words,1_000": ("weight", "must be a finite number"),
     "2026-03-01T08:00:00Z,ada,click,words": ("line", "must have 5 fields"),
     "2026-03-01T08:00:00Z,ada,click,words,1,2": ("line", "must have 5 fields"),
     '2026-03-01T08:00:00Z,ada,click,"wor"ds,1': ("line", "must be sound CSV"),
@@ -267,7 +268,8 @@ def test_bytes_that_are_no_utf8_cost_their_row(tmp_path, way):
 
 
 def test_an_endless_line_is_let_go(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(reader_files, "LONGEST_LINE", 1 << 12)
     good = "2026-03-01T08:00:00Z,ada,click,words,1"
     path = saved(tmp_path, csv_of(good, "x" * 100_000, good))
     found = load_actions(path, on_error="skip")

@@ -14,6 +14,7 @@ from vibrator.datasets.report import Faults
 
 GIVEN = "must be given"
 WORDS = "must be a text with words in it"
+NUMBER = "must be a finite number"
 
 
 class Fault(ValueError):
@@ -113,24 +114,26 @@ def read_id(value: Any) -> str:
 
 def read_number(value: Any) -> float:
     """A finite number, or a text that says one."""
-    if isinstance(value, bool):
-        raise Fault("must be a finite number")
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise Fault(NUMBER)
     try:
         number = float(value)
     except (ValueError, TypeError):
-        raise Fault("must be a finite number") from None
+        raise Fault(NUMBER) from None
     if not math.isfinite(number):
-        raise Fault("must be a finite number")
+        raise Fault(NUMBER)
     return number
 
 
 def read_numbers(values: Sequence[Any]) -> list[float]:
     """A column of finite numbers at once, written as texts."""
     if not set(map(type, values)) <= {str, float, int}:
-        raise Fault("must be a finite number")
+        raise Fault(NUMBER)
+    if any(isinstance(value, str) and "_" in value for value in values):
+        raise Fault(NUMBER)  # Python would read 1_000
     numbers = list(map(float, values))
     if not np.isfinite(numbers).all():
-        raise Fault("must be a finite number")
+        raise Fault(NUMBER)
     return numbers
 
 

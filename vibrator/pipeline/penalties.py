@@ -39,7 +39,7 @@ class Penalty:
     name: str
     amount: float
     phrases: tuple[str, ...] = ()
-    slider: Slider | None = None  # a text becomes one
+    slider: str | Slider | None = None
     above: float = 0.35
 
     def __post_init__(self) -> None:
@@ -50,9 +50,8 @@ class Penalty:
         if isinstance(given_phrases, str) or bool(self.phrases) == (self.slider is not None):
             raise BadInput(f"penalty {self.name!r} must have phrases in a tuple, or a slider")
         object.__setattr__(self, "phrases", tuple(require_text("phrase", p) for p in self.phrases))
-        given: object = self.slider
-        if isinstance(given, str):
-            object.__setattr__(self, "slider", Slider(given))
+        if isinstance(self.slider, str):
+            object.__setattr__(self, "slider", Slider(self.slider))
         if not -1.0 <= require_finite("above", self.above) <= 1.0:
             raise BadInput(f"above must be a cosine, from -1 to 1, got {self.above!r}")
 

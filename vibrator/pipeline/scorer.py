@@ -265,7 +265,8 @@ class SliderScorer:
 
     @cached_property
     def _penalty_vectors(self) -> dict[str, Floats]:
-        sliders = {one.name: one.slider for one in self.penalties if one.slider is not None}
+        given = {one.name: one.slider for one in self.penalties}
+        sliders = {name: one for name, one in given.items() if isinstance(one, Slider)}
         return {
             name: np.asarray(unit(self._pole_difference(slider)), dtype=np.float64)
             for name, slider in sliders.items()
