@@ -404,3 +404,16 @@ def test_both_ways_through_a_block_agree(tmp_path_factory, rows):
     assert quick == careful
     assert [a.content for a in quick] == [text for _, _, text, _ in rows]
     assert np.allclose([a.weight for a in quick], [weight for *_, weight in rows])
+
+
+@pytest.mark.integration
+def test_the_quick_way_takes_what_is_plainly_right(tmp_path, monkeypatch):
+    def never(*_):
+        raise AssertionError("a clean block was read row by row")
+
+    monkeypatch.setattr(actions.ActionFrames, "_checked", never)
+    for moment in ("2026-03-01T08:00:00Z", "2026-03-01 08:00:00", "1772352000", "1772352000250"):
+        path = saved(tmp_path, csv_of(f'{moment},7,click,"two, words",', f"{moment},,read,more,2"))
+        assert [action.weight for action in load_actions(path)] == [1.0, 2.0]
+    epoch = saved(tmp_path, csv_of("1772352000,7,click,words,1"))
+    assert len(list(load_actions(epoch, timezone="refuse"))) == 1

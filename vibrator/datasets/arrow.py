@@ -104,7 +104,7 @@ def _weight(arrow: Arrow, column: Any, _times: Times) -> tuple[Any, int]:
 def _moments(arrow: Arrow, column: Any, times: Times) -> tuple[Any, int]:
     """Times that are all written in one of the ways."""
     utc = arrow.core.timestamp("us", "UTC")
-    for way in (_aware, _naive, _epoch):
+    for way in (_aware, _epoch, _naive):
         try:
             moments, naive = way(arrow, column, times)
         except arrow.core.ArrowInvalid:
@@ -128,9 +128,10 @@ def _naive(arrow: Arrow, column: Any, times: Times) -> tuple[Any, int]:
 
 
 def _epoch(arrow: Arrow, column: Any, _times: Times) -> tuple[Any, int]:
-    if column.null_count:
+    whole = column.cast(arrow.core.int64())
+    if whole.null_count:
         raise Doubt
-    numbers: NDArray[np.int64] = column.cast(arrow.core.int64()).to_numpy()
+    numbers: NDArray[np.int64] = whole.to_numpy()
     if (np.abs(numbers) >= LARGEST_EPOCH).any():
         raise Doubt
     factor = np.where(np.abs(numbers) >= MILLISECONDS_FROM, 1_000, 1_000_000)
