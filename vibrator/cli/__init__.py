@@ -1,7 +1,8 @@
 """The command line: one command a file, each of them parse, call, print.
 
-A file `name.py` here becomes the command `name`: it says its `PANEL` and offers either `run`
-(one command) or `app` (a Typer with subcommands). Nothing else has to be edited.
+A file `name.py` here becomes the command `name` (`import_.py` becomes `import`): it says its
+`PANEL` and offers either `run` (one command) or `app` (a Typer with subcommands). Nothing else
+has to be edited.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import os
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from vibrator import __version__
 from vibrator.errors import MissingExtra, ModelUnavailable, StoreError, VibratorError
@@ -20,10 +23,34 @@ PANELS = ("Try", "Data", "Score", "Decide", "Learn", "Rehearse", "Value", "Opera
 EXIT_BAD_INPUT, EXIT_MISSING, EXIT_STORE, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED = 2, 3, 4, 141, 130
 
 
+class _Loop(TyperGroup):
+    """The commands in the order of the loop; a reader of stdout that went away ends quietly."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names by panel, then by letter; groups among them."""
+        panels = {name: _panel(command) for name, command in self.commands.items()}
+        return sorted(super().list_commands(ctx), key=lambda name: (panels[name], name))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command to the last byte of its output."""
+        try:
+            found = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_BROKEN_PIPE) from None
+        return found
+
+
+def _panel(command: Any) -> int:
+    return PANELS.index(command.rich_help_panel)
+
+
 def build() -> typer.Typer:
     """The application with every command of this folder, in the order of the loop."""
     app = typer.Typer(
         name="vibrator",
+        cls=_Loop,
         help="Personalization from what people do, in words.",
         no_args_is_help=True,
         rich_markup_mode="rich",
@@ -34,8 +61,8 @@ def build() -> typer.Typer:
     modules = [
         import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__) if m.name[0] != "_"
     ]
-    for module in sorted(modules, key=lambda m: (PANELS.index(m.PANEL), m.__name__)):
-        name = module.__name__.rpartition(".")[2].replace("_", "-")
+    for module in modules:
+        name = module.__name__.rpartition(".")[2].removesuffix("_").replace("_", "-")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
         else:
@@ -48,11 +75,12 @@ def main() -> None:
     try:
         build()()
     except VibratorError as error:
-        typer.secho(f"vibrator: {error}", fg="red", err=True)
+        words = str(error).replace("on_error='skip'", "--skip-bad-rows")  # as it is typed here
+        typer.secho(f"vibrator: {words}", fg="red", err=True)
         sys.exit(_exit_code(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_BROKEN_PIPE)
+    except OSError as error:  # a file that is not there, or may not be written
+        typer.secho(f"vibrator: {error}", fg="red", err=True)
+        sys.exit(EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import typer
 
+from vibrator.cli._files import json_object
 from vibrator.cli._output import Format, show
 from vibrator.cli._store import ENCODER, SLIDER, STORE, TENANT, pairs, personalizer
 
@@ -30,8 +30,9 @@ def run(
     Example: vibrator decide sqlite:///app.db ada "grpc=a guide to gRPC" "cake=plum cake"
     """
     given: Any = pairs(candidates, "candidate") if "=" in candidates[0] else candidates
+    around = json_object(context, "context")
     with personalizer(store, tenant, encoder, slider, require_consent=require_consent) as app:
-        decision = app.decide(user, given, json.loads(context), surface=surface)
+        decision = app.decide(user, given, around, surface=surface)
     row = {
         "decision_id": decision.decision_id,
         "shown": ", ".join(decision.chosen) or "nothing",

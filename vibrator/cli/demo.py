@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from vibrator.actions import utc_now
-from vibrator.cli._output import Format, note, show
+from vibrator.cli._output import Format, note, show, write_text
 
 PANEL = "Try"
 
@@ -30,5 +30,5 @@ def run(
     people = list(fits(SliderScorer(reader, SLIDERS), utc_now()))
     ran_on = f"the {reader.model.name} model"
     show([fit.row() for listed in people for fit in listed[:top]], how)
-    output.write_text(demo_page(people, ran_on=ran_on), encoding="utf-8")
+    write_text(output, demo_page(people, ran_on=ran_on))
     note(f"ran on {ran_on}; the picture is in {output}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vibrator.cli._output import Format, note, show
+from vibrator.cli._output import Format, note, show, write_text
 
 PANEL = "Learn"
 app = typer.Typer(help="Experiments: try, measure, learn, challenge.", no_args_is_help=True)
@@ -209,7 +209,7 @@ def report(
 def _write_report(ledger: str, domain: str, target: Path) -> None:
     from vibrator.experiments.report import page
 
-    target.write_text(page(_existing(ledger), domain), encoding="utf-8")
+    write_text(target, page(_existing(ledger), domain))
     note(f"report written to {target}")
 
 

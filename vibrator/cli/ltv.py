@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from vibrator.cli._output import Format, note, show
+from vibrator.cli._output import Format, note, show, write_text
 
 PANEL = "Value"
 app = typer.Typer(help="Who buys, how much, by which day.", no_args_is_help=True)
@@ -56,7 +56,7 @@ def explore(
     found = look(read_frame(settings.paths.data, time=settings.columns.time), settings)
     show(found["horizons"], how)
     if html is not None:
-        html.write_text(explore_page(found), encoding="utf-8")
+        write_text(html, explore_page(found))
         note(f"page: {html}")
 
 
@@ -136,7 +136,7 @@ def report(
     from vibrator.ltv.report import report_page
 
     settings = _config(config, None, model)
-    target.write_text(report_page(read_report(settings.paths.artefact)), encoding="utf-8")
+    write_text(target, report_page(read_report(settings.paths.artefact)))
     note(f"page: {target}")
 
 

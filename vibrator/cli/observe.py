@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import typer
 
 from vibrator.actions import UserAction
+from vibrator.cli._files import moment
 from vibrator.cli._output import note
 from vibrator.cli._store import ENCODER, SLIDER, STORE, TENANT, personalizer
 
@@ -27,7 +26,7 @@ def run(
 
     Example: vibrator observe sqlite:///app.db ada "a guide to gRPC" --slider "depth=detailed docs"
     """
-    stamp = None if at is None else datetime.fromisoformat(at)
+    stamp = None if at is None else moment(at, "at")
     actions = [UserAction(kind, text, timestamp=stamp) for text in content]
     with personalizer(store, tenant, encoder, slider) as app:
         new = app.observe(user, actions)

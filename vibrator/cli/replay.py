@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.markup import escape
 
 from vibrator.cli._output import Format, note, show
 from vibrator.errors import BadInput, BadRows
@@ -114,7 +113,7 @@ class _Work:
         report = RowReport()
         log = load_event_log(dataset, self.data_dir, report=report)
         for row in report.rows[:SHOWN_ROWS]:
-            note(escape(f"left out: {row}"))
+            note(f"left out: {row}")
         if report.count > report.torn and not self.skip_bad_rows:
             raise BadRows(f"{report}; --skip-bad-rows goes on without them", report)
         return log

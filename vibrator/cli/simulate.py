@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vibrator.cli._output import Format, note, show
+from vibrator.cli._output import Format, note, show, write_text
 
 if TYPE_CHECKING:
     from vibrator.simulate.judges import Judge
@@ -75,7 +75,7 @@ def run(
     if html:
         from vibrator.simulate.report import report_page
 
-        html.write_text(report_page(runs), encoding="utf-8")
+        write_text(html, report_page(runs))
         note(f"wrote {html}")
     rows: list[Any] = differences(runs, plan.policies[0]) if compare else policy_rows(runs)
     show([row.row() for row in rows], how, title=f"{events} events, {seeds} seeds")

@@ -1,0 +1,94 @@
+"""`vibrator rank`: the items that fit people best, from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vibrator.cli._files import (
+    ACTIONS,
+    AT,
+    CALIBRATORS,
+    COLUMNS,
+    CONTEXT,
+    ITEMS,
+    SKIP,
+    SLIDERS,
+    TIMEZONE,
+    Reading,
+    as_of,
+    json_object,
+    make_scorer,
+    read_items,
+    read_people,
+)
+from vibrator.cli._output import Format, show
+from vibrator.cli._store import ENCODER
+from vibrator.cli.score import chosen
+
+if TYPE_CHECKING:
+    from vibrator.pipeline import Ranking
+
+PANEL = "Score"
+
+
+def run(
+    actions: Path = ACTIONS,
+    items: Path = ITEMS,
+    sliders: Path = SLIDERS,
+    user: list[str] = typer.Option([], "--user", "-u", help="Only these people."),
+    k: int = typer.Option(5, "-k", min=1, help="How many items each."),
+    slider: str | None = typer.Option(None, help="By this slider instead of the mean of all."),
+    diversity: float = typer.Option(0.0, min=0.0, max=1.0, help="How much sameness costs."),
+    at: str = AT,
+    context: str = CONTEXT,
+    calibrators: Path | None = CALIBRATORS,
+    column: list[str] = COLUMNS,
+    timezone: str = TIMEZONE,
+    skip_bad_rows: bool = SKIP,
+    encoder: str = ENCODER,
+    how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
+) -> None:
+    """Rank items for each person, with reasons.
+
+    Example: vibrator rank actions.csv items.json --sliders sliders.json --user ada -k 3
+    """
+    reading = Reading.of(column, timezone, skip=skip_bad_rows)
+    scorer = make_scorer(sliders, encoder, calibrators)
+    people = chosen(read_people(actions, reading), user)
+    texts = read_items(items, reading.on_error)
+    now = as_of(at, (action for did in people.values() for action in did))
+    given = json_object(context, "context")
+    rankings = (
+        (
+            name,
+            scorer.rank(
+                did,
+                texts,
+                k,
+                slider=slider,
+                diversity=diversity,
+                context=given,
+                now=now,
+            ),
+        )
+        for name, did in people.items()
+    )
+    show((row for name, ranking in rankings for row in _rows(name, ranking)), how)
+
+
+def _rows(user: str, ranking: Ranking) -> Iterator[dict[str, Any]]:
+    for place, ranked in enumerate(ranking, 1):
+        best = max(ranked.scores.values(), key=lambda output: output.raw_score)
+        yield {
+            "user_id": user,
+            "place": place,
+            "item_id": ranked.item,
+            "score": ranked.score,
+            "slider": best.name,
+            "probability": best.probability,
+            "why": best.why(),
+        }
