@@ -60,7 +60,7 @@ def run(
         settings = demo_settings(settings)
     note(f"http://{settings.host}:{settings.port}/console  store {settings.store}, "
          f"encoder {settings.encoder}")  # fmt: skip
-    serve(settings)
+    serve(settings, furnished=demo)
 
 
 @app.command()

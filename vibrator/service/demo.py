@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from vibrator.decisions import Decision
 from vibrator.demo import CONTENT, PEOPLE, SLIDERS
+from vibrator.experiments import AdaptiveConfig, HypothesisEngine, Loop, Plan, ShortVideoAdapter
 from vibrator.personalizer import Personalizer
-from vibrator.service.desk import Desk
+from vibrator.service.house import House
+from vibrator.service.keys import OWNER
 from vibrator.service.settings import Settings
 
 DAYS, DECISIONS_A_DAY = 14, 14
-WOULD_NOT = "a seven course tasting menu", "the best sofas of the season"
+TICKS, UNITS = 5, 80
+LAB = {"domain": "short-video", "space": {"hook": ["claim", "question", "number"]}}
 
 
 def demo_settings(settings: Settings) -> Settings:
@@ -21,9 +27,22 @@ def demo_settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"store": "sqlite://", "sliders": dict(SLIDERS)})
 
 
-def furnish(desk: Desk) -> None:
-    """People, items, and two weeks of decisions with outcomes drawn from what was said."""
-    app, rng = desk.app, np.random.default_rng(7)
+def furnish(house: House) -> None:
+    """People, items, two weeks of decisions with outcomes, and an experiment."""
+    _lived_in(house.desks.of(OWNER).app)
+    ledger = house.ledger(OWNER.tenant)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "lab.json"
+        path.write_text(json.dumps(LAB), encoding="utf-8")
+        settings, adapter = AdaptiveConfig(path), ShortVideoAdapter("youtube")
+    engine = HypothesisEngine(ledger, space=settings.get("space"))
+    loop = Loop(ledger, adapter, engine, config=settings, plan=Plan())
+    for tick in range(TICKS):
+        loop.tick([f"unit-{tick}-{place}" for place in range(UNITS)])
+
+
+def _lived_in(app: Personalizer) -> None:
+    rng = np.random.default_rng(7)
     app.add_items({f"c{place}": text for place, text in enumerate(CONTENT, start=1)})
     now = app.clock()
     for person in PEOPLE:
@@ -44,7 +63,7 @@ def _answer(app: Personalizer, decision: Decision, rng: np.random.Generator) -> 
     """Likes it as often as was said of the best slider; says nothing one time in five."""
     if decision.acted and rng.random() < 0.8:
         liked = rng.random() < max(decision.features["said"].values())
-        what = "done" if liked else str(rng.choice(["dismiss", "dismiss", "dismiss"]))
+        what = "done" if liked else "dismiss"
         app.outcome(decision.decision_id, what, dwell=45_000)
 
 

@@ -128,6 +128,11 @@ class Desk:
         """The person as of now, or as of `profile_seconds` ago at most."""
         return self.readings.get(user, lambda: self._read(user))
 
+    def fold(self, user: str, now: datetime) -> Profile:
+        """Everything known of the user, as a profile of the caller's own."""
+        who = registry.resolve(self.store, user)
+        return Folding(self.store, self.app.encoder).profile(who, now)
+
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
@@ -135,8 +140,7 @@ class Desk:
     def _read(self, user: str) -> Still:
         app = self.app
         now = app.clock()
-        who = registry.resolve(app.store, user)
-        return Still(Folding(app.store, app.encoder).profile(who, now), now)
+        return Still(self.fold(user, now), now)
 
     def _open(self, sliders: Mapping[str, Any] | None) -> None:
         self._app = Personalizer(

@@ -9,7 +9,6 @@ from collections.abc import Callable, MutableMapping
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from starlette.datastructures import Headers
 
@@ -139,7 +138,7 @@ def note_failure(error: BaseException, scope: Any) -> None:
     """Where it failed, without the words of the error: they may be those of a user."""
     places = "".join(traceback.format_tb(error.__traceback__)[-6:])
     kind = type(error).__name__
-    log.error("%s %s: %s (%s)\n%s", scope["method"], route_of(scope), kind, uuid4().hex, places)
+    log.error("%s %s: %s\n%s", scope["method"], route_of(scope), kind, places)
 
 
 def _too_large(limit: int) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -9,6 +10,7 @@ import msgspec
 from fastapi import Request, Response
 
 from vibrator.encoder import InstructionalEncoder
+from vibrator.experiments import Ledger
 from vibrator.service.desk import Desk, Desks
 from vibrator.service.door import CALLER
 from vibrator.service.keys import Caller, Keyring
@@ -33,6 +35,8 @@ class House:
     metrics: Metrics = field(default_factory=Metrics)
     leaving: bool = False  # set while the last requests are finished
     quality: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)  # by tenant
+    leavers: list[Callable[[], None]] = field(default_factory=list)  # who is told when it ends
+    ledgers: dict[str, Ledger] = field(default_factory=dict)  # of experiments, by tenant
     desks: Desks = field(init=False)
     lane: Lane = field(init=False)
     scoring: Batches[ScoreJob, Scored] = field(init=False)
@@ -49,9 +53,19 @@ class House:
     def close(self) -> None:
         """Finish what was accepted, then let go."""
         self.leaving = True
+        for leave in self.leavers:
+            leave()
         self.scoring.close()
         self.lane.close()
         self.desks.close()
+        for ledger in self.ledgers.values():
+            ledger.close()
+
+    def ledger(self, tenant: str) -> Ledger:
+        """What a tenant's experiments measured, in the store's own file."""
+        if tenant not in self.ledgers:
+            self.ledgers[tenant] = Ledger(self.settings.store, tenant=tenant)
+        return self.ledgers[tenant]
 
     def _encoder(self) -> InstructionalEncoder:
         encoder = InstructionalEncoder(self.settings.encoder)

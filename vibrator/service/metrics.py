@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.samples import Sample
 
 from vibrator.decisions import Decision
 from vibrator.encoders.ports import EncoderModel
@@ -49,7 +50,7 @@ class Metrics:
 
     def hit_rate(self) -> float:
         """Share of the texts asked for that came from a cache; 1 before any was asked for."""
-        asked, encoded = self.asked._value.get(), self.encoded._value.get()
+        asked, encoded = (self._samples(c)[0].value for c in (self.asked, self.encoded))
         return 1.0 - min(1.0, encoded / asked) if asked else 1.0
 
     def count(self, decision: Decision) -> None:
@@ -57,9 +58,20 @@ class Metrics:
         for reason in reasons_of(decision):
             self.decided.labels(reason).inc()
 
+    def turned(self) -> float:
+        """How many requests were beyond a limit."""
+        return sum(s.value for s in self._samples(self.turned_away) if s.name.endswith("_total"))
+
+    def samples(self) -> list[Sample]:
+        """Every sample of the times to an answer."""
+        return self._samples(self.seconds)
+
     def exposition(self) -> bytes:
         """All of it in Prometheus' own words."""
         return generate_latest(self.registry)
+
+    def _samples(self, collector: Counter | Histogram) -> list[Sample]:
+        return [sample for metric in collector.collect() for sample in metric.samples]
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
         return Counter(name, words, labels, registry=self.registry)

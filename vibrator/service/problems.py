@@ -69,7 +69,7 @@ def problem_of(error: Exception) -> Response:
         return _answer(400, "not JSON", {"detail": f"the body must be JSON in UTF-8: {error}"})
     known = next((kind for kind in type(error).__mro__ if kind in STATUS), None)
     if known is None:
-        words = "the service failed; the log names the place under this request's id"
+        words = "the service failed; its log names the place"
         return _answer(500, "internal error", {"detail": words})
     status, title = STATUS[known]
     headers = {"Retry-After": str(RETRY_SECONDS)} if status in {429, 503} else {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vibrator.service.app import create_app
+from vibrator.service.demo import furnish
 from vibrator.service.settings import Settings
 
 
@@ -19,7 +21,7 @@ class Impatient(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """The clock starts with the connection,"""
+        """The clock starts with the connection."""
         super().connection_made(transport)
         self._expect_headers()
 
@@ -48,11 +50,15 @@ class Impatient(HttpToolsProtocol):
             self._deadline = None
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, furnished: bool = False) -> None:
     """Serve until told to stop; then finish what was accepted."""
     settings.refuse_open_doors()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    door = create_app(settings)
+    if furnished:
+        furnish(door.app.state.house)
     config = uvicorn.Config(
-        create_app(settings),
+        door,
         host=settings.host,
         port=settings.port,
         loop="auto",

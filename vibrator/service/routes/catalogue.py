@@ -93,7 +93,7 @@ async def get_slider(request: Request, name: Name) -> Response:
     **documented(SliderIn, SliderOut, example={"text": "detailed technical documentation"}),
 )
 async def put_slider(request: Request, name: Name, if_match: IfMatch = None) -> Response:
-    """Make a slider, or give it new words: a new version, which calibrators have to be fitted for."""
+    """Make a slider, or give it new words: a new version, to be calibrated anew."""
     desk = desk_of(request, ADMIN)
     told = await read(request, SliderIn)
     if if_match is not None:

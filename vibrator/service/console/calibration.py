@@ -1,0 +1,88 @@
+"""Calibration: whether what was said came true, and whether that is drifting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from vibrator.charts import percent
+from vibrator.errors import VibratorError
+from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
+from vibrator.service import quality
+from vibrator.service.console.rendering import Page, Templates, ready, table
+from vibrator.service.desk import Desk
+from vibrator.service.house import House, desk_of
+from vibrator.service.keys import ADMIN, READ
+
+PAGE = Page("Calibration", "/console/calibration")
+
+
+def router(house: House, templates: Templates) -> APIRouter:
+    """The page, and the fit."""
+    routes = APIRouter()
+
+    async def shown(request: Request, said: str = "", kind: str = "good") -> Response:
+        values = await house.lane.run(_shown, desk_of(request, READ))
+        return templates.page(
+            request, "calibration.html", PAGE.name, **values, said=said, kind=kind
+        )
+
+    @routes.get("/console/calibration")
+    async def page(request: Request) -> Response:
+        return await shown(request)
+
+    @routes.post("/console/calibration/fit")
+    async def fit(request: Request) -> Response:
+        desk = desk_of(request, ADMIN)
+        try:
+            fitted = await house.lane.run(desk.app.fit)
+        except VibratorError as error:
+            return await shown(request, f"{str(error).capitalize()}.", "warn")
+        desk.readings.clear()
+        own = ", ".join(fitted.own) or "no slider alone"
+        return await shown(
+            request, f"Fitted on {fitted.examples} answers, {fitted.liked} of them liked; "
+            f"enough of its own: {own}. Scores use it from now on."
+        )  # fmt: skip
+
+    return routes
+
+
+def _shown(desk: Desk) -> dict[str, Any]:
+    rows = quality.answered(desk.store)
+    values: dict[str, Any] = {
+        "window": quality.WINDOW,
+        "enough": quality.ENOUGH,
+        "count": len(rows),
+        "fitted": desk.store.note(FITTED_NOTE) is not None,
+        "stale": desk.store.note(STALE_NOTE) is not None,
+        "chart": "",
+    }
+    curve, drift = quality.curve(rows), quality.drift(rows)
+    if curve is None or drift is None:
+        return values
+    by_slider = quality.by_slider(rows)
+    listed = [_row(name or "all together", found) for name, found in by_slider.items()]
+    return values | {
+        "chart": ready(curve.to_svg("Said and happened")),
+        "why": drift.why(),
+        "drift": ready(drift.to_svg()),
+        "tiles": _tiles(by_slider[""]),
+        "table": table(listed, "By slider"),
+    }
+
+
+def _tiles(found: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("answered decisions", f"{found['answered']:,}"),
+        ("said, on average", percent(found["said"])),
+        ("happened", percent(found["happened"])),
+        ("Brier score", f"{found['brier_score']:.3f}"),
+        ("smooth ECE", f"{found['smooth_ece']:.3f}"),
+    ]
+
+
+def _row(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    plain = {key.replace("_", " "): "–" if v is None else v for key, v in found.items()}
+    return {"slider": name, **plain}

@@ -1,0 +1,123 @@
+"""Templates, the headers of a page, and what every page knows."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from fastapi import Request, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vibrator.charts import table as html_table
+from vibrator.charts.marks import STYLE
+from vibrator.errors import VibratorError
+from vibrator.service.door import CALLER
+
+FRAGMENT = "x-fragment"
+PICTURES = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'self' 'sha256-{PICTURES}'; script-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An entry of the navigation."""
+
+    name: str
+    path: str
+
+
+class Templates:
+    """Renders a template as a page; what the reader typed is always escaped."""
+
+    def __init__(self, pages: Sequence[Page], *, keyed: bool) -> None:
+        self._known = {"pages": pages, "keyed": keyed}
+        self._environment = Environment(
+            loader=PackageLoader("vibrator.service.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {"moment": moment, "quoted": quoted}
+
+    def page(self, request: Request, name: str, here: str, **values: Any) -> Response:
+        """A whole page."""
+        known = {**self._known, "here": here, "caller": request.scope.get(CALLER)}
+        words = self._environment.get_template(name).render({**known, **values})
+        return Response(words, 200, HEADERS, "text/html")
+
+    def fragment(self, request: Request, name: str, here: Page, **values: Any) -> Response:
+        """Part of a page for the script; for readers without one, on a page of its own."""
+        if FRAGMENT in request.headers:
+            words = self._environment.get_template(name).render(values)
+            return Response(words, 200, HEADERS, "text/html")
+        back = {"fragment": name, "back": here.path}
+        return self.page(request, "answer.html", here.name, **back, **values)
+
+    def part(self, name: str, **values: Any) -> Markup:
+        """Part of a page, ready to stand in another."""
+        return Markup(self._environment.get_template(name).render(values))  # noqa: S704 - escaped
+
+    async def tried(
+        self, request: Request, name: str, here: Page, work: Awaitable[Mapping[str, Any]]
+    ) -> Response:
+        """The fragment with what the work gives, or what it was refused for."""
+        try:
+            values = await work
+        except VibratorError as error:
+            return self.problem(request, error, here)
+        return self.fragment(request, name, here, **values)
+
+    def problem(self, request: Request, error: VibratorError, here: Page) -> Response:
+        """What a form was refused for."""
+        return self.fragment(request, "_problem.html", here, words=str(error))
+
+
+def ready(markup: str) -> Markup:
+    """Markup that our own charts and tables have escaped already."""
+    return Markup(markup)  # noqa: S704 - made by vibrator.charts, which escapes
+
+
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Markup:
+    """Rows as a table that can be scrolled by keyboard; nothing for no rows."""
+    if not rows:
+        return Markup("")
+    named = f'<div class="scroll" tabindex="0" role="region" aria-label="{caption or "Table"}">'
+    return ready(html_table(rows, caption).replace('<div class="scroll">', named, 1))
+
+
+def quoted(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
+
+
+def moment(at: datetime) -> str:
+    """A time as people read it."""
+    return f"{at:%-d %b %Y %H:%M} UTC"
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form; of several with one name, the last."""
+    return dict(await fields_of(request))
+
+
+async def fields_of(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form, in order."""
+    content = (await request.body()).decode("utf-8", errors="replace")
+    return [(name, value.strip()) for name, value in parse_qsl(content, keep_blank_values=True)]
+
+
+def see(path: str) -> Response:
+    """Go on to another page after a form was taken."""
+    return Response(status_code=303, headers={"Location": path, **HEADERS})
