@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,6 +179,14 @@ class SliderScorer:
             for i in chosen
         }
         return Ranking((keys[i], float(scores[i]) + constant, outputs[keys[i]]) for i in chosen)
+
+    def fit(self, examples: Iterable[Any], *, time_split: float | datetime, **options: Any) -> Any:
+        """A new scorer that has learned from outcomes, and the report on it: a FitResult.
+
+        See `vibrator.pipeline.fitting.fit` for the options; this scorer stays as it is.
+        """
+        fitting = import_module("vibrator.pipeline.fitting")  # it stands above, and is heavy
+        return fitting.fit(self, examples, time_split=time_split, **options)
 
     def recency(self, reading: Reading | None) -> float:
         """1 for an action just now, ½ after twelve hours, 0 for nobody."""

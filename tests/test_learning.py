@@ -1,0 +1,169 @@
+"""A scorer that learns: what it must and must not take from a log."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from vibrator.actions import UserAction
+from vibrator.decisions import Decision, Outcome
+from vibrator.encoder import InstructionalEncoder
+from vibrator.errors import BadInput, UnknownName
+from vibrator.pipeline import SliderScorer
+from vibrator.pipeline.examples import Example, examples_from_log
+from vibrator.pipeline.item_history import ItemHistory
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+SLIDERS = {"docs": "detailed technical documentation", "food": "quick weeknight recipes"}
+CONTENTS = [f"{kind} number {n}" for kind in ("kernel manual", "noodle recipe") for n in range(5)]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return InstructionalEncoder("embedded")
+
+
+@pytest.fixture(scope="module")
+def scorer(encoder):
+    return SliderScorer(encoder, SLIDERS)
+
+
+def planted(count, rng, slider=None):
+    """People of two tastes; the first likes manuals, the second recipes, nine times of ten."""
+    for n in range(count):
+        cook, place = bool(rng.integers(2)), int(rng.integers(10))
+        likes = (place >= 5) == cook
+        moment = START + timedelta(minutes=n)
+        words = "noodle recipe number 9" if cook else "kernel manual number 9"
+        yield Example(
+            person=[UserAction("click", words, timestamp=moment - timedelta(hours=1))],
+            content=CONTENTS[place],
+            outcome=bool(rng.random() < (0.9 if likes else 0.1)),
+            at=moment,
+            user_id=f"u{n % 40}",
+            slider=slider,
+        )
+
+
+@pytest.fixture(scope="module")
+def result(scorer):
+    return scorer.fit(list(planted(1500, np.random.default_rng(3))), time_split=0.8)
+
+
+def test_a_planted_taste_is_found(result):
+    zero_shot, learned = result.report.rows
+
+    assert learned["auc"] > 0.85
+    assert zero_shot["auc"] > 0.5
+    assert learned["brier_skill"] > 0.5
+    assert learned["smooth_ece"] < 0.06
+
+
+def test_the_old_scorer_is_untouched(scorer, result):
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+    before = scorer.score(person, CONTENTS[1], now=START)["docs"].probability
+
+    assert type(scorer) is SliderScorer
+    assert result.scorer.score(person, CONTENTS[1], now=START)["docs"].probability != before
+    assert scorer.score(person, CONTENTS[1], now=START)["docs"].probability == before
+
+
+def test_contributions_add_up_and_the_point_lies_in_its_interval(result):
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+    for output in result.scorer.score(person, CONTENTS[1], now=START).values():
+        assert sum(output.contributions.values()) == pytest.approx(output.raw_score)
+        assert 0 <= output.low <= output.probability <= output.high <= 1
+
+
+def test_a_batch_says_what_a_score_says(result):
+    people = {"ada": [UserAction("click", CONTENTS[0], timestamp=START)]}
+    batch = result.scorer.score_batch(people, CONTENTS, now=START)
+    single = result.scorer.score(people["ada"], CONTENTS[7], now=START)
+
+    assert batch.probability[0, 7, 0] == pytest.approx(single["docs"].probability, rel=1e-5)
+    assert batch["ada"][7]["food"].probability == pytest.approx(single["food"].probability)
+
+
+def test_ranking_follows_the_taste(result):
+    cook = [UserAction("click", "noodle recipe number 9", timestamp=START + timedelta(days=1))]
+    ranking = result.scorer.rank(cook, CONTENTS, 5, now=START + timedelta(days=1, hours=1))
+
+    assert all("recipe" in CONTENTS[row.item] for row in ranking)
+
+
+def test_one_click_does_not_swing_a_slider_and_a_thousand_do(scorer):
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+    example = Example(
+        person=person, content=CONTENTS[1], outcome=False, at=START + timedelta(hours=1),
+        user_id="ada", slider="docs",
+    )  # fmt: skip
+
+    def after(count):
+        fitted = scorer.fit([example] * count, time_split=1.0).scorer
+        return fitted.score(person, CONTENTS[1], now=example.at)["docs"].probability
+
+    before = scorer.score(person, CONTENTS[1], now=example.at)["docs"].probability
+    assert abs(after(1) - before) < 0.15
+    assert after(1000) < 0.05
+
+
+def test_sliders_share_what_they_learn_and_may_differ(scorer):
+    rng = np.random.default_rng(5)
+    examples = [*planted(800, rng, "docs"), *planted(20, rng, "food")]
+    fitted = scorer.fit(examples, time_split=1.0).scorer
+    slopes = fitted.score(
+        [UserAction("click", CONTENTS[0], timestamp=START)], CONTENTS[1], now=START
+    )
+    near = [slopes[name].weights["user_item_alignment"] for name in ("docs", "food")]
+
+    assert min(near) > 0
+    assert near[0] != near[1]
+
+
+def test_examples_of_both_kinds_are_refused(scorer):
+    rng = np.random.default_rng(0)
+
+    with pytest.raises(BadInput, match="either every example names a slider"):
+        scorer.fit([*planted(3, rng, "docs"), *planted(3, rng)], time_split=1.0)
+    with pytest.raises(BadInput, match="unknown slider"):
+        scorer.fit(list(planted(3, rng, "jazz")), time_split=1.0)
+    with pytest.raises(UnknownName, match="no model"):
+        scorer.fit(list(planted(3, rng)), time_split=1.0, model="oracle")
+    with pytest.raises(BadInput, match="at least one example"):
+        scorer.fit([], time_split=1.0)
+
+
+def decided(moment, chosen="i0"):
+    return Decision(
+        decision_id=f"d{moment}", user_id="ada", at=moment, candidates=("i0", "i1"),
+        chosen=(chosen,), arm=chosen, propensity=1.0, reason="test",
+    )  # fmt: skip
+
+
+def test_a_planted_leak_does_not_show(encoder):
+    moment = START + timedelta(hours=2)
+    decision = decided(moment)
+    before = UserAction("click", CONTENTS[0], timestamp=START, user_id="ada")
+    leaks = [
+        UserAction("click", CONTENTS[7], timestamp=when, user_id="ada")
+        for when in (moment, moment + timedelta(seconds=1), moment - timedelta(0))
+    ]
+    outcome = Outcome(decision_id=decision.decision_id, what="done", at=moment, reward=1.0)
+    contents = {"i0": CONTENTS[7]}
+
+    def built(actions):
+        (example,) = examples_from_log([decision], [outcome], actions, encoder, contents=contents)
+        return example
+
+    clean, leaky = built([before]), built([*leaks, before])
+    assert leaky.outcome
+    assert np.array_equal(clean.person.vector, leaky.person.vector)
+    assert [action.content for action in leaky.person.actions] == [CONTENTS[0]]
+
+
+def test_item_statistics_hold_nothing_of_the_moment_itself():
+    times = [1.0, 2.0, 2.0, 3.0]
+    history = ItemHistory(list("abca"), ["x", "x", "x", "y"], times, [1.0, 1.0, 1.0, -1.0])
+    stood = history.standing(history.places(["x", "x", "y", "new"]), np.array([2.0, 2.5, 3.0, 9.0]))
+
+    assert stood.events.tolist() == [1.0, 3.0, 0.0, 0.0]

@@ -1,0 +1,81 @@
+"""Which items go together, from people who touched both: sparse, item to item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibrator.pipeline.item_history import SHRINKING, ItemHistory
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+AGREEING = 20.0  # people in common that a likeness of nothing counts for
+FURTHEST = 6.0  # half-lives of time apart after which two events are not together
+LONGEST = 500  # newest events of one person that are paired, so that a crawler costs no more
+
+
+def agreement(history: ItemHistory, until: float) -> Any:
+    """Items by items: how far people who liked one more than others do liked the other more too.
+
+    Σ rᵤᵢ rᵤⱼ / (n + 20) over the n people who touched both before `until`, where r is an event's
+    residual less the person's own mean of them.
+    """
+    from scipy import sparse
+
+    before = np.searchsorted(history.times, until, side="left")
+    users, items = history.users[:before], history.places_of_events[:before]
+    size = int(history.users.max(initial=-1)) + 1, max(len(history.items), 1)
+    residual = history.residuals()[:before]
+    mass = np.bincount(users, minlength=size[0])
+    leaning = np.bincount(users, residual, minlength=size[0]) / (mass + SHRINKING)
+    own = sparse.csr_array((residual - leaning[users], (users, items)), shape=size)
+    count = sparse.csr_array((np.ones(before), (users, items)), shape=size)
+    pairs, common = (own.T @ own).tocsr(), (count.T @ count).tocsr()
+    pairs.sort_indices()
+    common.sort_indices()
+    pairs.data /= common.data + AGREEING
+    return pairs
+
+
+def together(history: ItemHistory, *, half_life: float, chosen: Any = None) -> Any:
+    """Items by items: Σ over people of 2^(−|time apart|/half-life), symmetric, nothing with itself.
+
+    `chosen` is a mask over users; others are left out.
+    """
+    from scipy import sparse
+
+    size = max(len(history.items), 1)
+    whole = sparse.csr_array((size, size))
+    order = np.argsort(history.users, kind="stable")
+    bounds = np.flatnonzero(np.diff(history.users[order])) + 1
+    rows, columns, values, waiting = [], [], [], 0
+    for events in np.split(order, bounds):
+        if chosen is not None and not (events.size and chosen[history.users[events[0]]]):
+            continue
+        a, b, weight = _pairs(history, events[-LONGEST:], half_life)
+        rows.append(a)
+        columns.append(b)
+        values.append(weight)
+        waiting += a.size
+        if waiting > 4_000_000:
+            whole = whole + _sum(rows, columns, values, size)
+            rows, columns, values, waiting = [], [], [], 0
+    return whole + _sum(rows, columns, values, size) if rows else whole
+
+
+def _pairs(history: ItemHistory, events: Any, half_life: float) -> tuple[Any, Any, Floats]:
+    items, times = history.places_of_events[events], history.times[events]
+    apart = np.abs(times[:, None] - times[None, :]) / half_life
+    left, right = np.nonzero((apart < FURTHEST) & (items[:, None] != items[None, :]))
+    return items[left], items[right], np.exp2(-apart[left, right])
+
+
+def _sum(rows: Any, columns: Any, values: Any, size: int) -> Any:
+    from scipy import sparse
+
+    places = np.concatenate(rows), np.concatenate(columns)
+    return sparse.coo_array((np.concatenate(values), places), shape=(size, size)).tocsr()

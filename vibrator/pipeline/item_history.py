@@ -1,0 +1,116 @@
+"""What everybody did with each item so far: how often, how well received, since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vibrator.actions import UserAction
+from vibrator.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Places = NDArray[np.intp]
+
+UNKNOWN = -1  # the place of an item that nobody has touched
+SHRINKING = 5.0  # events that the mean of all items counts for in the mean of one
+
+
+class Standing(NamedTuple):
+    """Items as of some moments: mean weight, shrunk to that of all items, and how many events."""
+
+    mean: Floats
+    events: Floats
+
+
+class ItemHistory:
+    """Events (who, which item, when, with what weight) that can be asked as of any moment.
+
+    An answer as of a moment holds what happened strictly before it, never the event that is being
+    predicted. An item is known by its words.
+
+    >>> history = ItemHistory(["ada", "bruno"], ["soup", "soup"], [1.0, 2.0], [1.0, -1.0])
+    >>> history.standing(history.places(["soup", "soup"]), np.array([1.0, 2.0])).events
+    array([0., 1.])
+    """
+
+    def __init__(
+        self,
+        users: Sequence[Any],
+        items: Sequence[str],
+        times: Sequence[float],
+        weights: Sequence[float],
+    ) -> None:
+        if not len(users) == len(items) == len(times) == len(weights):
+            raise BadInput("users, items, times and weights must be of one length")
+        when = np.asarray(times, dtype=np.float64)
+        if not np.isfinite(when).all():
+            raise BadInput("times must be finite")
+        self.items = list(dict.fromkeys(items))
+        self._place = {item: place for place, item in enumerate(self.items)}
+        names = {user: place for place, user in enumerate(dict.fromkeys(users))}
+        order = np.argsort(when, kind="stable")
+        self.times = when[order]
+        self.places_of_events = np.array([self._place[item] for item in items], np.intp)[order]
+        self.users = np.array([names[user] for user in users], np.intp)[order]
+        self.weights = np.asarray(weights, dtype=np.float64)[order]
+        self._index()
+
+    @classmethod
+    def of_actions(cls, actions: Iterable[UserAction]) -> ItemHistory:
+        """The actions that have a time and a user."""
+        told = [a for a in actions if a.timestamp is not None and a.user_id is not None]
+        return cls(
+            [a.user_id for a in told],
+            [a.content for a in told],
+            [a.timestamp.timestamp() for a in told],  # type: ignore[union-attr]
+            [a.weight for a in told],
+        )
+
+    def __len__(self) -> int:
+        return self.times.size
+
+    def places(self, items: Iterable[str]) -> Places:
+        """Where items stand; UNKNOWN for those nobody has touched."""
+        return np.array([self._place.get(item, UNKNOWN) for item in items], dtype=np.intp)
+
+    def standing(self, places: Places, moments: Any) -> Standing:
+        """How items stood just before moments, which have the shape of the places."""
+        ticks = np.searchsorted(self._ticks, moments, side="left")
+        known = places >= 0
+        at = np.where(known, places, 0)
+        end = np.searchsorted(self._keys, at * self._stride + ticks, side="left")
+        start = self._starts[at]
+        count = np.where(known, end - start, 0).astype(np.float64)
+        total = np.where(known, self._sums[end] - self._sums[start], 0.0)
+        before = np.searchsorted(self.times, moments, side="left")
+        prior = self._all_sums[before] / (before + SHRINKING)
+        return Standing((total + SHRINKING * prior) / (count + SHRINKING), count)
+
+    def age(self, places: Places, moments: Any) -> Floats:
+        """Seconds since an item's first event, 0 where it had none."""
+        first = np.where(places >= 0, self._first[np.where(places >= 0, places, 0)], np.inf)
+        return np.asarray(np.maximum(np.asarray(moments) - first, 0.0))
+
+    def residuals(self) -> Floats:
+        """Each event's weight less what its item's standing let expect."""
+        stood = self.standing(self.places_of_events, self.times)
+        return np.asarray(self.weights - stood.mean)
+
+    def _index(self) -> None:
+        self._ticks = np.unique(self.times)
+        self._stride = len(self._ticks) + 1
+        ticks = np.searchsorted(self._ticks, self.times)
+        keys = self.places_of_events * self._stride + ticks
+        order = np.argsort(keys, kind="stable")
+        self._keys = keys[order]
+        self._sums = np.concatenate([[0.0], np.cumsum(self.weights[order])])
+        self._all_sums = np.concatenate([[0.0], np.cumsum(self.weights)])
+        marks = np.arange(max(len(self.items), 1)) * self._stride
+        self._starts = np.searchsorted(self._keys, marks)
+        firsts = self.times[order]
+        self._first = firsts[self._starts[: len(self.items)]] if len(self) else np.array([np.inf])
