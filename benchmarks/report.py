@@ -15,6 +15,12 @@ def seconds(work, *, runs=7):
     return median(_timed(work) for _ in range(runs))
 
 
+def processor_seconds(work, *, runs=200, times=20):
+    """Median seconds of the processor that one short call takes, whoever else is running."""
+    work()
+    return median(_processor(work, times) for _ in range(runs))
+
+
 def ratio(ours, theirs, *, runs=7):
     """Median over runs of (their seconds / our seconds), measured in turns on a noisy machine."""
     ours(), theirs()
@@ -29,6 +35,13 @@ def close(figures, bars):
         holds = value <= limit if sign == "<=" else value >= limit
         print(f"{'ok  ' if holds else 'SHORT'} {name}: {value:.6g} {sign} {limit:g}")
     print(json.dumps({"figures": figures, "bars": bars}))
+
+
+def _processor(work, times):
+    start = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - start) / times
 
 
 def _timed(work):

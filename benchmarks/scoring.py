@@ -4,7 +4,7 @@ import resource
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from report import close, ratio, seconds  # sets one thread before numpy is read
+from report import close, processor_seconds, ratio  # sets one thread before numpy is read
 
 from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder

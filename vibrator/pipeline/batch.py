@@ -86,9 +86,10 @@ class ScoreBatch:
             yield people, *self._block(people, (True, True))
 
     def _at(self, person: int, item: int) -> Scores:
-        vector = self._vectors[item].astype(np.float64)
+        content = self._scorer.content(self._vectors[item].astype(np.float64))
         pulled = named(self._scorer.penalties, self._pulls[item])
-        scores: Scores = self._scorer.outputs(self._readings[person], vector, self._weights, pulled)
+        reading = self._readings[person]
+        scores: Scores = self._scorer.outputs(reading, content, self._weights, pulled)
         return scores
 
     def _make_factors(self) -> Factors:

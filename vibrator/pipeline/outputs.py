@@ -15,6 +15,14 @@ from vibrator.profile import Reading
 QUOTED = 60  # characters of an action that a reason repeats
 
 
+class Content(NamedTuple):
+    """A content as the sliders see it: its vector, its likeness to each, the chance it belongs."""
+
+    vector: Any
+    likeness: Any
+    belongs: Any
+
+
 class Because(NamedTuple):
     """What reasons are drawn from, shared by the sliders of one score."""
 
@@ -35,7 +43,7 @@ class Because(NamedTuple):
         return reading.actions[place], float(pulls[place])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SliderOutput:
     """How well one content fits one person on one slider, now.
 
@@ -55,6 +63,13 @@ class SliderOutput:
     contributions: Mapping[str, float]
     evidence: float
     because: Because | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def filled(cls, **fields: Any) -> SliderOutput:
+        """An output with all its fields at once: a frozen one is slow to fill one by one."""
+        output = object.__new__(cls)
+        output.__dict__.update(fields)
+        return output
 
     def why(self) -> str:
         """One sentence naming the action that moved this score most."""

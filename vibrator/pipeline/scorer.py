@@ -15,7 +15,7 @@ from vibrator.actions import UserAction, utc_now
 from vibrator.checks import require_aware, require_finite
 from vibrator.errors import BadInput
 from vibrator.pipeline.batch import ScoreBatch
-from vibrator.pipeline.outputs import Because, Scores, SliderOutput
+from vibrator.pipeline.outputs import Because, Content, Scores, SliderOutput
 from vibrator.pipeline.penalties import (
     NO_PULLS,
     Penalty,
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 RECENCY_HALF_LIFE_HOURS = 12.0
+
+REMEMBERED_CONTENTS = 4_096
 
 Person = Profile | Sequence[UserAction]
 
@@ -83,6 +85,7 @@ class SliderScorer:
         self.zero_shot = zero_shot or ZeroShot()
         self.penalties = require_penalties(penalties)
         self.prior_logits = logit(self.priors)
+        self._contents: dict[str, Content] = {}
 
     @cached_property
     def slider_vectors(self) -> Floats:
@@ -108,9 +111,9 @@ class SliderScorer:
     ) -> Scores:
         """Each slider's output for this person (a list of actions or a Profile) and content."""
         reading = self._reading(actions, self._now(now), cold_start=cold_start)
-        item = self._item(content)
-        pulled = NO_PULLS if not self.penalties else self._pulled(content, item)
-        return self.outputs(reading, item, self.feature_weights.under(context), pulled)
+        read = self._read_text(content) if isinstance(content, str) else self._read_row(content)
+        pulled = NO_PULLS if not self.penalties else self._pulled(content, read.vector)
+        return self.outputs(reading, read, self.feature_weights.under(context), pulled)
 
     def score_batch(
         self,
@@ -172,7 +175,7 @@ class SliderScorer:
         outputs = {
             keys[i]: self.outputs(
                 reading,
-                np.asarray(vectors[i], dtype=np.float64),
+                self.content(np.asarray(vectors[i], dtype=np.float64)),
                 weights,
                 named(self.penalties, pulled[i]) if self.penalties else NO_PULLS,
             )
@@ -197,27 +200,28 @@ class SliderScorer:
     def outputs(
         self,
         reading: Reading | None,
-        item: Floats,
+        content: Content,
         weights: dict[str, float],
         pulled: Mapping[str, float] = NO_PULLS,
     ) -> Scores:
-        """Each slider's output for a person and a content that are vectors already.
+        """Each slider's output for a person and a content that are read already.
 
         `pulled` are the penalties that the content meets, by name.
         """
-        features, evidence = self._features(reading, item)
+        features, evidence = self._features(reading, content)
         parts = (features * np.array([weights[name] for name in FEATURES])).tolist()
         against = list(pulled.values())
         raw = [sum(row + against) for row in parts]
-        rows = self._probabilities(np.array(raw), features, evidence, sum(against))
+        likes = self.zero_shot.likes_one(float(features[0, 2]), evidence)
+        rows = self._answers(raw, content.belongs * likes, evidence, sum(against))
         shares = softmax(raw, temperature=self.relative_softmax_temperature)
-        because = Because(reading, item, self._named_vectors, weights)
+        because = Because(reading, content.vector, self._named_vectors, weights)
         columns = (*rows.tolist(), shares.tolist(), features.tolist(), parts)
         scores = Scores()
         for name, score, probability, low, high, share, feature, part in zip(
             self.sliders, raw, *columns, strict=True
         ):
-            scores[name] = SliderOutput(
+            scores[name] = SliderOutput.filled(
                 name=name,
                 raw_score=score,
                 probability=probability,
@@ -232,23 +236,26 @@ class SliderScorer:
             )
         return scores
 
-    def _features(self, reading: Reading | None, item: Floats) -> tuple[Floats, float]:
-        sliders = self.slider_vectors
-        user = np.zeros_like(item) if reading is None else reading.vector
-        features = np.empty((len(sliders), len(FEATURES)))
-        features[:, :2] = sliders @ np.array([user, item]).T
-        features[:, 2] = item @ user
-        features[:, 3] = self.recency(reading)
-        return features, 0.0 if reading is None else reading.evidence
+    def content(self, vector: Floats) -> Content:
+        """What the sliders make of a content, whoever it is for."""
+        likeness = self.slider_vectors @ vector
+        return Content(vector, likeness, self.zero_shot.belongs(likeness, self.prior_logits))
 
-    def _probabilities(
-        self, raw: Floats, features: Floats, evidence: float, pulled: float
+    def _features(self, reading: Reading | None, content: Content) -> tuple[Floats, float]:
+        features = np.zeros((len(self.sliders), len(FEATURES)))
+        features[:, 1] = content.likeness
+        if reading is None:
+            return features, 0.0
+        features[:, 0] = self.slider_vectors @ reading.vector
+        features[:, 2] = content.vector @ reading.vector
+        features[:, 3] = self.recency(reading)
+        return features, reading.evidence
+
+    def _answers(
+        self, raw: Sequence[float], zero_shot: Floats, evidence: float, pulled: float
     ) -> Floats:
         """Rows: probability, low, high."""
-        model = self.zero_shot
-        reach = Z90 * model.spread(evidence)
-        likes = model.likes_one(float(features[0, 2]), evidence)
-        zero_shot = model.belongs(features[:, 1], self.prior_logits) * likes
+        reach = Z90 * self.zero_shot.spread(evidence)
         if pulled:
             zero_shot = lowered(zero_shot, pulled)
         rows = np.array([zero_shot, *interval(zero_shot, reach)])
@@ -316,6 +323,18 @@ class SliderScorer:
         if actions and len(lists) > 1:
             self.encoder.encode_actions(actions)
 
+    def _read_text(self, text: str) -> Content:
+        """A text's content; the newest ones are remembered, because many people see the same."""
+        known = self._contents.get(text)
+        if known is None:
+            if len(self._contents) >= REMEMBERED_CONTENTS:
+                self._contents.clear()
+            known = self._contents[text] = self._read_row(text)
+        return known
+
+    def _read_row(self, content: Any) -> Content:
+        return self.content(self._item(content))
+
     def _item(self, content: Any) -> Floats:
         vector = np.asarray(
             self.encoder.encode_items([content])[0] if isinstance(content, str) else content
@@ -369,6 +388,8 @@ def _listed(actions: Any, *, cold_start: bool) -> Sequence[UserAction]:
     if isinstance(actions, (str, bytes, UserAction)):
         raise BadInput(f"actions must be a list of UserAction or a Profile, got {actions!r}")
     listed = list(actions)
+    if listed and set(map(type, listed)) == {UserAction}:
+        return listed
     for position, action in enumerate(listed):
         if not isinstance(action, UserAction):
             raise BadInput(f"actions[{position}] must be a UserAction, got {action!r}")
