@@ -81,10 +81,8 @@ def main():
     scorer = SliderScorer(encoder, sliders, clock=lambda: NOW)
     fifty = actions(50, seed=1)
     profile = Profile.from_actions(fifty, encoder)
-    once = seconds(lambda: [scorer.score(fifty, "a long read", now=NOW) for _ in range(100)]) / 100
-    kept = (
-        seconds(lambda: [scorer.score(profile, "a long read", now=NOW) for _ in range(100)]) / 100
-    )
+    once = processor_seconds(lambda: scorer.score(fifty, "a long read", now=NOW))
+    kept = processor_seconds(lambda: scorer.score(profile, "a long read", now=NOW))
 
     people = [actions(20, seed=i) for i in range(PEOPLE)]
     texts = [f"{TOPICS[i % 8]} number {i}" for i in range(ITEMS)]

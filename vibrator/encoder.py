@@ -81,6 +81,12 @@ class InstructionalEncoder:
         if self._given is None:
             kind_of(self.config)  # an unknown name is refused here, not at the first text
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels as its configuration; memory and cache stay behind, vectors come out the same."""
+        given = self.config if self._given is None else self._given
+        words = self.action_instruction, self.item_instruction, self.slider_instruction
+        return type(self), (given, *words)
+
     @cached_property
     def model(self) -> EncoderModel:
         """The model behind, opened at first use."""
@@ -135,21 +141,21 @@ class InstructionalEncoder:
         return self._rows([(role, text) for text in checked])
 
     def _rows(self, keys: list[tuple[Role, str]]) -> Matrix:
-        rows = self._remembered(keys)
-        missing = [key for key, row in zip(keys, rows, strict=True) if row is None]
-        if missing:
-            fresh = self._fresh(list(dict.fromkeys(missing)))
-            rows = [fresh[key] if row is None else row for key, row in zip(keys, rows, strict=True)]
-        if not rows:
+        if not keys:
             return np.empty((0, self.dimensions), dtype=np.float32)
-        return np.concatenate(rows).reshape(len(rows), -1)  # type: ignore[arg-type]
+        try:
+            rows = [self._memory[key] for key in keys]
+        except KeyError:
+            rows = self._read(keys)
+        return np.concatenate(rows).reshape(len(rows), -1)
 
-    def _remembered(self, keys: Sequence[tuple[Role, str]]) -> list[Matrix | None]:
-        rows = list(map(self._memory.get, keys))
-        if not all(row is not None for row in rows):
-            self._revive(keys)
-            rows = list(map(self._memory.get, keys))
-        return rows
+    def _read(self, keys: list[tuple[Role, str]]) -> list[Matrix]:
+        self._revive(keys)
+        remembered = self._memory
+        rows = [remembered.get(key) for key in keys]
+        missing = [key for key, row in zip(keys, rows, strict=True) if row is None]
+        fresh = self._fresh(list(dict.fromkeys(missing)))
+        return [fresh[key] if row is None else row for key, row in zip(keys, rows, strict=True)]
 
     def _revive(self, keys: Sequence[tuple[Role, str]]) -> None:
         """Carry what is still wanted of the older generation into the present one."""
