@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -127,6 +127,21 @@ class Profile:
         self._agree_on(fingerprint, rows.shape[1])
         for action, row in zip(actions, rows, strict=True):
             self._add_one(action, row)
+
+    def add_sums(self, sums: Any, anchor: float, counts: Mapping[str, int]) -> None:
+        """Take in events summed elsewhere, in place: a row a half-life, as of `anchor`.
+
+        A row holds Σ wᵢ xᵢ 2^(−(anchor−tᵢ)/h), and Σ |wᵢ| 2^(−(anchor−tᵢ)/h) at its end. The newest
+        actions do not belong in there, for they are kept with their words.
+        """
+        rows = np.asarray(sums, dtype=np.float64)
+        if rows.ndim != 2 or len(rows) != 2 or not math.isfinite(anchor):
+            raise BadInput(f"sums need two rows and a time, got shape {rows.shape} as of {anchor}")
+        self._agree_on(None, rows.shape[1] - 1)
+        folded = DecayedSum([self.fast.total_seconds(), self.slow.total_seconds()], rows.shape[1:])
+        folded.total, folded.anchor = rows, anchor
+        self._timed = self._timed.merge(folded)  # type: ignore[union-attr]
+        self.counts.update(counts)
 
     def merge(self, other: Profile) -> Profile:
         """Both histories as one."""
