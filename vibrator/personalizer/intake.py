@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Any
 from uuid import uuid4
 
 from vibrator.actions import UserAction
 from vibrator.chat import CHAT, ChatMessage
-from vibrator.checks import require_aware, require_finite, require_text
+from vibrator.checks import require_finite, require_text
 from vibrator.errors import BadInput, UnknownName
 from vibrator.stores.journal import ACTION
-from vibrator.stores.ports import Catalogue, Event, Item
+from vibrator.stores.ports import Catalogue, Event, Item, events_from_columns
 
 OWN_TURN = "user"  # the role whose turns are the person's own
 
@@ -20,12 +21,19 @@ OWN_TURN = "user"  # the role whose turns are the person's own
 def events_of(user: str, given: Any, now: datetime) -> list[Event]:
     """Actions and chat messages as events of the user; what has no time or id is given one."""
     listed = [given] if _is_one(given) else list(given)
+    own = [one for one in listed if not isinstance(one, ChatMessage) or one.role == OWN_TURN]
+    bodies = [_body(user, one) for one in own]
     batch = uuid4().hex
-    return [
-        _event(user, one, now, f"{batch}-{place}")
-        for place, one in enumerate(listed)
-        if not isinstance(one, ChatMessage) or one.role == OWN_TURN
-    ]
+    columns = {
+        "event_id": [_id(one) or f"{batch}-{place}" for place, one in enumerate(own)],
+        "user_id": repeat(user),
+        "at": [one.timestamp or now for one in own],
+        "kind": repeat(ACTION),
+        "text": [one.content for one in own],
+        "body": bodies,
+        "seq": repeat(0),
+    }
+    return events_from_columns(len(own), columns)  # both nouns are valid from birth
 
 
 def items_of(given: Mapping[str, str] | Iterable[Item]) -> list[Item]:
@@ -82,15 +90,16 @@ def _is_one(given: Any) -> bool:
     return isinstance(given, (UserAction, ChatMessage, str))
 
 
-def _event(user: str, given: Any, now: datetime, fresh_id: str) -> Event:
+def _body(user: str, given: Any) -> dict[str, Any]:
     if type(given) not in BODIES:
         raise BadInput(f"only UserAction and ChatMessage can be observed, got {given!r}")
-    body = BODIES[type(given)](given)
     if given.user_id is not None and given.user_id != user:
         raise BadInput(f"an action of {given.user_id!r} was observed for {user!r}")
-    at = now if given.timestamp is None else require_aware("timestamp", given.timestamp)
-    event_id = getattr(given, "action_id", None) or fresh_id
-    return Event(event_id=event_id, user_id=user, at=at, kind=ACTION, text=given.content, body=body)
+    return BODIES[type(given)](given)
+
+
+def _id(given: UserAction | ChatMessage) -> str | None:
+    return given.action_id if isinstance(given, UserAction) else None
 
 
 def _action_body(action: UserAction) -> dict[str, Any]:

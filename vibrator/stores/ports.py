@@ -6,9 +6,11 @@ An adapter is bound to one tenant when it is opened; no verb reaches another ten
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -44,6 +46,18 @@ class Event:
         require_text("kind", self.kind)
         if type(self.at) is not datetime or self.at.tzinfo is not UTC:
             object.__setattr__(self, "at", require_aware("at", self.at))
+
+
+def events_from_columns(count: int, columns: Mapping[str, Iterable[Any]]) -> list[Event]:
+    """Many events at once from columns that somebody has checked; nothing is checked again.
+
+    Times must be in UTC. Every field needs its column: filling one at a time takes a third of the
+    time that a call for each event would.
+    """
+    made = list(map(object.__new__, repeat(Event, count)))
+    for name in Event.__slots__:
+        deque(map(getattr(Event, name).__set__, made, columns[name]), maxlen=0)
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import Any
 
 from vibrator.stores.journal import dump_body
-from vibrator.stores.ports import Event, Which
+from vibrator.stores.ports import Event, Which, events_from_columns
 from vibrator.stores.postgres.pool import Pool
 
 PAGE = 5_000
@@ -54,12 +55,12 @@ class PostgresEvents:
         """The chosen events in log order."""
         if which.newest is not None:
             newest = self._page(which, which.after, "DESC", which.newest)
-            yield from map(_event, reversed(newest))
+            yield from _events(newest[::-1])
             return
         after = which.after
         while True:
             page = self._page(which, after, "ASC", PAGE)
-            yield from map(_event, page)
+            yield from _events(page)
             if len(page) < PAGE:
                 return
             after = page[-1][0]
@@ -81,9 +82,12 @@ class PostgresEvents:
         )
 
 
-def _event(row: tuple[Any, ...]) -> Event:
-    seq, user_id, kind, event_id, at, text, body = row
-    return Event(
-        event_id=event_id, user_id=user_id, at=at, kind=kind,
-        text=text, body=json.loads(body), seq=seq,
-    )  # fmt: skip
+def _events(rows: Sequence[tuple[Any, ...]]) -> list[Event]:
+    if not rows:
+        return []
+    seqs, users, kinds, ids, ats, texts, bodies = zip(*rows, strict=True)
+    columns = {
+        "event_id": ids, "user_id": users, "at": (at.astimezone(UTC) for at in ats), "kind": kinds,
+        "text": texts, "body": map(json.loads, bodies), "seq": seqs,
+    }  # fmt: skip
+    return events_from_columns(len(rows), columns)

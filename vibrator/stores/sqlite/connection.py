@@ -63,7 +63,7 @@ def connect(
 
 
 @contextmanager
-def speaking(path: str | Path) -> Iterator[None]:
+def speaking(place: str | Path | sqlite3.Connection) -> Iterator[None]:
     """Turn what SQLite says inside into our own errors."""
     try:
         yield
@@ -72,13 +72,14 @@ def speaking(path: str | Path) -> Iterator[None]:
         if primary not in _CAUSES:
             raise
         kind, cause = _CAUSES[primary]
+        path = _path_of(place) if isinstance(place, sqlite3.Connection) else place
         raise kind(f"{path}: {cause} ({error})") from error
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All of it or nothing; the write lock is taken at the beginning, so that nothing is lost."""
-    with speaking(_path_of(connection)):
+    with speaking(connection):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
@@ -144,7 +145,7 @@ def _is_current(
 def applied(connection: sqlite3.Connection, component: str) -> int:
     """The number of the newest migration of a component; 0 if none."""
     known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
-    with speaking(_path_of(connection)):
+    with speaking(connection):
         if connection.execute(known).fetchone() is None:
             return 0
         newest = "SELECT coalesce(max(number), 0) FROM migrations WHERE component = ?"

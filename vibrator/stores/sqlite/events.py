@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vibrator.stores.journal import dump_body, from_micros, micros
-from vibrator.stores.ports import Event, Which
+from vibrator.stores.ports import Event, Which, events_from_columns
 from vibrator.stores.sqlite.database import Database, marks
 
 PAGE = 5_000  # rows read at a time: no read stays open while somebody works on them
@@ -42,12 +42,12 @@ class SQLiteEvents:
         """The chosen events in log order."""
         if which.newest is not None:
             newest = self._page(which, which.after, "DESC", which.newest)
-            yield from map(_event, reversed(newest))
+            yield from _events(newest[::-1])
             return
         after = which.after
         while True:
             page = self._page(which, after, "ASC", PAGE)
-            yield from map(_event, page)
+            yield from _events(page)
             if len(page) < PAGE:
                 return
             after = page[-1][0]
@@ -80,9 +80,12 @@ class SQLiteEvents:
         return sorted(rows, reverse=direction == "DESC")[:limit]
 
 
-def _event(row: tuple[Any, ...]) -> Event:
-    seq, user_id, kind, event_id, at, text, body = row
-    return Event(
-        event_id=event_id, user_id=user_id, at=from_micros(at), kind=kind,
-        text=text, body=json.loads(body), seq=seq,
-    )  # fmt: skip
+def _events(rows: Sequence[tuple[Any, ...]]) -> list[Event]:
+    if not rows:
+        return []
+    seqs, users, kinds, ids, ats, texts, bodies = zip(*rows, strict=True)
+    columns = {
+        "event_id": ids, "user_id": users, "at": map(from_micros, ats), "kind": kinds,
+        "text": texts, "body": map(json.loads, bodies), "seq": seqs,
+    }  # fmt: skip
+    return events_from_columns(len(rows), columns)
