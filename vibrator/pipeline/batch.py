@@ -128,7 +128,7 @@ class ScoreBatch:
 
     def _probability(self, people: slice, alignment: Block, raw: Block | None) -> Block:
         evidence = self._factors.evidence[people, None]
-        likes = _float32(self._scorer.zero_shot.likes(alignment, evidence))
+        likes = self._scorer.zero_shot.likes(alignment, evidence)
         out: Block = self._items_of(self._factors.belongs, people) * likes[:, None, :]
         if self._scorer.penalties:
             pulled = np.broadcast_to(self._pulls.sum(axis=1), (len(self.sliders), len(self._pulls)))

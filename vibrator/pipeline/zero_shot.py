@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 KNEE_WIDTH = 0.03  # of the smooth turn at the knee, in units of cosine
+LARGEST_EXPONENT = 700.0  # of e, in a float
 Z90 = 1.6448536269514722  # standard normal quantile of 0.95: the ends of a 90 % interval
 
 
@@ -50,14 +51,18 @@ class ZeroShot:
         for_it = self.item * above - self.elsewhere * largest_of_the_others(above)
         return sigmoid(prior_logits + self.shift + for_it)
 
-    def likes(self, alignment: Any, evidence: Any) -> Floats:
+    def likes(self, alignment: Any, evidence: Any) -> Any:
         """Chance that a person likes a content, from its alignment with what they did."""
-        return sigmoid(self.lean + self.alignment * self.trust(evidence) * alignment)
+        slope = np.asarray(self.alignment * self.trust(evidence), dtype=alignment.dtype)
+        with np.errstate(over="ignore"):  # e^huge is infinite, and its reciprocal rightly 0
+            against = np.exp(-slope * alignment - self.lean)
+        against += 1.0
+        return np.reciprocal(against)
 
     def likes_one(self, alignment: float, evidence: float) -> float:
         """The same for one pair, without the price of an array."""
-        logit = self.lean + self.alignment * self.trust(evidence) * alignment
-        return 1.0 / (1.0 + math.exp(-logit)) if logit > -500.0 else math.exp(logit)
+        against = -self.lean - self.alignment * self.trust(evidence) * alignment
+        return 1.0 / (1.0 + math.exp(against)) if against < LARGEST_EXPONENT else 0.0
 
     def trust(self, evidence: Any) -> Any:
         """How much of the person counts, from 0 (unknown) towards 1."""
