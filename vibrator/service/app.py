@@ -25,6 +25,9 @@ from vibrator.service.routes import catalogue, loop, operations, people, tips
 from vibrator.service.schemas import components
 from vibrator.service.settings import Settings
 
+EXPECTED = (
+    Problem, VibratorError, msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError,
+)  # fmt: skip
 ROUTERS = (loop.router, people.router, catalogue.router, operations.router, tips.router)
 ABOUT = """What people did goes in, in words; how likely content is to fit them comes out, with \
 reasons, and decisions whose outcomes teach. Every error is a problem+json that names field, rule \
@@ -99,7 +102,7 @@ def _speak_problems(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         return problem_of(Problem(error.status_code, "HTTP error", str(error.detail), headers))
 
-    for kind in (Problem, VibratorError, msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+    for kind in EXPECTED:
         app.add_exception_handler(kind, known)
     app.add_exception_handler(Exception, known)  # answered here, noted at the door
     app.add_exception_handler(RequestValidationError, malformed)  # type: ignore[arg-type]

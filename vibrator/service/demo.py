@@ -17,7 +17,7 @@ from vibrator.service.house import House
 from vibrator.service.keys import OWNER
 from vibrator.service.settings import Settings
 
-DAYS, DECISIONS_A_DAY = 14, 14
+DAYS, DECISIONS_A_DAY = 14, 24
 TICKS, UNITS = 5, 80
 LAB = {"domain": "short-video", "space": {"hook": ["claim", "question", "number"]}}
 

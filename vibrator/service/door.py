@@ -131,7 +131,7 @@ class _Sent:
 
 def route_of(scope: Any) -> str:
     """The template of the route, so that no id of a user becomes a label."""
-    return getattr(scope.get("route"), "path", "none")
+    return getattr(scope.get("route"), "path", "other")
 
 
 def note_failure(error: BaseException, scope: Any) -> None:

@@ -44,6 +44,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     StoreError: (503, "store error"),
     VibratorError: (500, "error"),
     OverflowError: (422, "bad input"),
+    RecursionError: (422, "nested too deeply"),
     TimeoutError: (504, "too slow"),
 }
 SENTENCE = re.compile(r"(?P<field>[\w.\[\]'$ ]+?) (?P<rule>must .+?)(?:, got (?P<value>.+))?", re.S)

@@ -22,7 +22,7 @@ from vibrator.stores import Store, Which
 WINDOW = 5_000  # newest outcomes that are judged
 ENOUGH = 30  # answered decisions below which no figure is given
 RESAMPLES = 200
-DRIFT_WINDOW = timedelta(days=1)
+DRIFT_WINDOW, FEWEST_A_DAY = timedelta(days=1), 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def drift(rows: Sequence[Said]) -> DriftReport | None:
     """Evidence against calibration, day by day; None while there is too little."""
     if len(rows) < ENOUGH:
         return None
-    monitor = DriftMonitor(DRIFT_WINDOW, fewest=ENOUGH)
+    monitor = DriftMonitor(DRIFT_WINDOW, fewest=FEWEST_A_DAY)
     return monitor.check([row.at for row in rows], *columns(rows))
 
 

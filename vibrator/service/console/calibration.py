@@ -69,7 +69,7 @@ def _shown(desk: Desk) -> dict[str, Any]:
         "why": drift.why(),
         "drift": ready(drift.to_svg()),
         "tiles": _tiles(by_slider[""]),
-        "table": table(listed, "By slider"),
+        "table": table(listed),
     }
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from vibrator.experiments import Ledger
 from vibrator.experiments.report import fragments, overview
-from vibrator.service.console.rendering import Page, Templates, ready
+from vibrator.service.console.rendering import Page, Templates, scrollable
 from vibrator.service.house import House, caller_of
 from vibrator.service.keys import READ
 
@@ -34,18 +34,16 @@ def _shown(ledger: Ledger, domain: str) -> dict[str, Any]:
     if not chosen:
         return {"domains": (), "domain": "", "parts": (), "simulated": False}
     view = overview(ledger, chosen)
-    parts = [ready(part) for part in _grouped(fragments(view))]
+    parts = [scrollable(part) for part in _grouped(fragments(view))]
     return {"domains": domains, "domain": chosen, "parts": parts, "simulated": view.simulated}
 
 
 def _grouped(parts: list[str]) -> list[str]:
-    """A heading and the pictures that follow it on one card; tables can be reached by keyboard."""
-    named = '<div class="scroll" tabindex="0" role="region" aria-label="Results">'
+    """A heading and the pictures that follow it on one card."""
     cards: list[str] = []
     for part in parts:
-        words = part.replace('<div class="scroll">', named)
         if cards and not part.startswith(("<h2", "<div")):
-            cards[-1] += words
+            cards[-1] += part
         else:
-            cards.append(words)
+            cards.append(part)
     return cards

@@ -89,8 +89,7 @@ def _shown(desk: Desk, user: str) -> dict[str, Any]:
                 [
                     {"what they did": a.instruction(), "share": f"{s:.0%}"}
                     for a, s in portrait.actions
-                ],
-                "Actions",
+                ]
             ),
         }
     return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -96,7 +97,7 @@ def typed_actions(text: str, user: str | None = None) -> list[UserAction]:
 
 def _scored(desk: Desk, form: Mapping[str, str]) -> dict[str, Any]:
     app, now = desk.app, desk.app.clock()
-    person, context = _person(desk, form), _context(form)
+    person, context = _person(desk, form, now), _context(form)
     texts = {name.upper(): form[name] for name in ("a", "b") if form.get(name)}
     if not texts:
         raise BadInput("what you would show must not be empty")
@@ -110,10 +111,10 @@ def _scored(desk: Desk, form: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _person(desk: Desk, form: Mapping[str, str]) -> Profile:
+def _person(desk: Desk, form: Mapping[str, str], now: datetime) -> Profile:
     """What is known of the person, and what was typed, as if it had just happened."""
     app = desk.app
-    now, user = app.clock(), form.get("user", "")
+    user = form.get("user", "")
     actions = [
         UserAction(a.action_type, a.content, a.weight, now)
         for a in typed_actions(form.get("did", ""))
@@ -137,7 +138,7 @@ def _drawn(name: str, text: str, scores: Scores) -> dict[str, Any]:
         "text": text,
         "chart": ready(bar_chart(bars, frame)),
         "why": [{"slider": o.name, "words": o.why()} for o in outputs[:3]],
-        "parts": table([_parts(o) for o in outputs], f"Contributions of {name}"),
+        "parts": table([_parts(o) for o in outputs]),
     }
 
 

@@ -10,11 +10,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from vibrator.errors import BadInput, LimitReached, VibratorError
-from vibrator.service.console.rendering import Page, Templates, fields_of, ready
+from vibrator.service.console.rendering import Page, Templates, fields_of, scrollable
 from vibrator.service.house import House, caller_of
 from vibrator.service.keys import READ, WRITE
-from vibrator.simulate import Plan, Run, reward_chart, standard_world, stream
-from vibrator.simulate.report import _sections
+from vibrator.simulate import Plan, Run, fragment, reward_chart, standard_world, stream
 from vibrator.simulate.runner import DEFAULT_LINEUP, LINEAR
 
 PAGE = Page("Simulations", "/console/simulations")
@@ -96,7 +95,7 @@ def router(house: House, templates: Templates) -> APIRouter:
             run = rehearsals.start(caller.tenant, _plan(await fields_of(request)))
         except VibratorError as error:
             return templates.problem(request, error, PAGE)
-        return templates.fragment(request, "_run.html", PAGE, run=run, parts=())
+        return templates.fragment(request, "_run.html", PAGE, run=run, found="")
 
     @routes.get("/console/simulations/run")
     async def look(request: Request) -> Response:
@@ -109,14 +108,8 @@ def router(house: House, templates: Templates) -> APIRouter:
 def _shown(run: Rehearsal | None) -> dict[str, Any]:
     runs = [] if run is None else run.runs
     if run is None or not runs:
-        return {"run": run, "parts": ()}
-    whole = _sections(runs, None) if run.over else [reward_chart(runs)]
-    return {"run": run, "parts": [_scrollable(part) for part in whole]}
-
-
-def _scrollable(part: str) -> Any:
-    named = '<div class="scroll" tabindex="0" role="region" aria-label="Results">'
-    return ready(part.replace('<div class="scroll">', named))
+        return {"run": run, "found": ""}
+    return {"run": run, "found": scrollable(fragment(runs) if run.over else reward_chart(runs))}
 
 
 def _plan(fields: Sequence[tuple[str, str]]) -> Plan:

@@ -34,8 +34,8 @@ def router(house: House, templates: Templates) -> APIRouter:
         desk = desk_of(request, READ)
         values: dict[str, Any] = {
             "tiles": _tiles(house.metrics, house),
-            "facts": table(_facts(desk, house), "Running on"),
-            "routes": table(answers(house.metrics), "Answers by route"),
+            "facts": table(_facts(desk, house)),
+            "routes": table(answers(house.metrics)),
             "sliders": desk.sliders,
             "said": "The slider is kept." if said else "",
             "snippet": SNIPPET.format(base=str(request.base_url).rstrip("/")),

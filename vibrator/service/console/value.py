@@ -66,7 +66,7 @@ def _models(folder: Path) -> list[dict[str, Any]]:
     found = []
     for home in sorted(path.parent for path in folder.glob(f"*/{MANIFEST}")):
         manifest = read_manifest(home)
-        window = " to ".join(str(moment)[:10] for moment in manifest.window)
+        window = f"{manifest.window[0][:10]} to {manifest.window[-1][:10]}"
         horizons = ", ".join(f"D{horizon}" for horizon in manifest.metrics)
         found.append({"name": home.name, "window": window, "horizons": horizons})
     return found
@@ -104,7 +104,7 @@ def _scored(folder: Path, form: Mapping[str, str], content: bytes, kind: str) ->
         "shown": SHOWN,
         "tiles": [(f"mean {_words(longest)}", tidy(float(values[longest].mean()))),
                   ("in all", tidy(float(values[longest].sum())))],
-        "table": table([_row(row) for row in people.to_dict("records")], "People"),
+        "table": table([_row(row) for row in people.to_dict("records")]),
         "what_if": _what_if(predictor, frame, form),
     }  # fmt: skip
 
@@ -129,7 +129,7 @@ def _what_if(predictor: Any, frame: Any, form: Mapping[str, str]) -> Any:
         raise BadInput(f"row must be from 1 to {len(frame)}, got {form['row']!r}")
     person = frame.iloc[row - 1].to_dict()
     answers = predictor.what_if(person, changes)
-    return table([_row(answer) for answer in answers], f"What if: row {row}")
+    return table([_row(answer) for answer in answers])
 
 
 def _change(line: str) -> tuple[str, Any]:

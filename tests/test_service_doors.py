@@ -1,0 +1,190 @@
+"""Who may come in: keys, scopes, tenants, rates, origins."""
+
+import re
+
+import pytest
+
+from tests.service_running import Inside
+
+pytestmark = pytest.mark.integration
+SECRET = "zanzibar"  # in every id of tenant A
+WORDS = "wombat"  # in every text of tenant A; never to be seen by B, who asks for A's ids
+BODIES = {
+    "/v1/actions": {"user_id": f"{SECRET}-user", "type": "write", "content": "plain words"},
+    "/v1/score": {"user_id": f"{SECRET}-user", "content": "x"},
+    "/v1/score/batch": {"requests": [{"user_id": f"{SECRET}-user", "items": [f"{SECRET}-item"]}]},
+    "/v1/rank": {"user_id": f"{SECRET}-user"},
+    "/v1/decide": {"user_id": f"{SECRET}-user", "candidates": [f"{SECRET}-item"]},
+    "/v1/items": {"item_id": f"{SECRET}-item", "text": "plain text"},
+    "/score/egreedy": {"user_id": f"{SECRET}-user", "tips": [{"id": "rent"}]},
+}
+TOLD_BY_B = {
+    "/v1/users",
+    "/v1/decisions",
+    "/console/users",
+    "/console",
+    "/console/decisions",
+    "/v1/sliders",
+    "/console/system",
+}  # B has told of things with the same names by then
+ANYWHERE = {"/healthz", "/readyz", "/openapi.json", "/console/login"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A service with keys of two tenants, and a life of tenant A."""
+    from vibrator.service.keys import Caller, Keyring
+
+    folder = tmp_path_factory.mktemp("keys")
+    ring, keys = Keyring(), {}
+    for name, tenant, scopes in (
+        ("a", "tenant-a", "admin"), ("b", "tenant-b", "admin"),
+        ("reader", "tenant-a", "read"), ("writer", "tenant-a", "write"),
+    ):  # fmt: skip
+        keys[name] = ring.issue(Caller(name, tenant, frozenset({scopes}), 1e6))
+    keys["slow"] = ring.issue(Caller("slow", "tenant-c", frozenset({"read"}), 0.5))
+    ring.save(folder / "keys.json")
+    service = Inside(store=f"sqlite:///{folder}/app.db", keys_file=folder / "keys.json")
+    service.keys, service.folder = keys, folder
+    ask = service.ask
+    ask("PUT", "/v1/items", {**BODIES["/v1/items"], "text": WORDS}, key=keys["a"])
+    ask("POST", "/v1/actions", {**BODIES["/v1/actions"], "content": WORDS}, key=keys["a"])
+    slider = {"text": f"{WORDS} preferences"}
+    ask("PUT", f"/v1/sliders/{SECRET}-slider", slider, key=keys["a"])
+    made = ask("POST", "/v1/decide", BODIES["/v1/decide"], key=keys["a"]).json()
+    told = {"decision_id": made["decision_id"], "what": f"{WORDS} outcome"}
+    assert ask("POST", "/v1/outcomes", told, key=keys["a"]).status_code == 200
+    service.decision = made["decision_id"]
+    yield service
+    service.close()
+
+
+def routes(service):
+    """(method, path) of every route, its parameters filled with ids of tenant A."""
+    names = {"user_id": f"{SECRET}-user", "item_id": f"{SECRET}-item", "name": f"{SECRET}-slider"}
+    for route in walked(service.door.app.routes):
+        for method in sorted(getattr(route, "methods", None) or ()):
+            if method in {"GET", "POST", "PUT", "DELETE"}:
+                yield method, re.sub(r"\{(\w+)\}", lambda m: names[m[1]], route.path), route.path
+
+
+def walked(found):
+    for route in found:
+        inner = getattr(route, "original_router", None) or getattr(route, "router", None)
+        yield from walked(inner.routes) if inner is not None else (route,)
+
+
+def body_for(service, method, path):
+    if path == "/v1/outcomes":
+        return {"decision_id": service.decision, "what": "done"}
+    if path == "/reward/egreedy":
+        return {"decision_id": service.decision, "action": "done"}
+    if path.endswith("/consent"):
+        return {"granted": True}
+    if "/sliders/" in path and method == "PUT":
+        return {"text": "something else"}
+    return BODIES.get(path, {} if method != "GET" else None)
+
+
+def test_every_route_wants_a_key(guarded):
+    asked = list(routes(guarded))
+    assert len(asked) > 40
+    for method, path, template in asked:
+        if template in ANYWHERE:
+            continue
+        answer = guarded.ask(method, path, body_for(guarded, method, path))
+        console = method == "GET" and path.startswith("/console")
+        assert answer.status_code == (303 if console else 401), (method, path)
+
+
+def test_no_id_of_one_tenant_is_visible_to_another(guarded):
+    key = guarded.keys["b"]
+    for method, path, template in routes(guarded):
+        if template == "/console/logout":
+            continue
+        asked = body_for(guarded, method, path)
+        answer = guarded.ask(method, path, asked, key=key)
+        assert answer.status_code < 500, (method, path)
+        assert WORDS not in answer.text, (method, path)
+        if guarded.decision not in str(asked):
+            assert guarded.decision not in answer.text, (method, path)
+        elif method == "POST":
+            assert answer.status_code == 404, (method, path)
+        if not (SECRET in path or SECRET in str(asked) or template in TOLD_BY_B):
+            assert SECRET not in answer.text, (method, path)
+    listed = guarded.ask("GET", "/v1/users", key=guarded.keys["a"]).json()["users"]
+    assert listed == [f"{SECRET}-user"]  # what B did in passing touched nothing of A
+
+
+def test_scopes_are_kept(guarded):
+    read, write = guarded.keys["reader"], guarded.keys["writer"]
+    wrote = BODIES["/v1/actions"]
+    assert guarded.ask("POST", "/v1/actions", wrote, key=read).status_code == 403
+    assert guarded.ask("POST", "/v1/score", BODIES["/v1/score"], key=write).status_code == 403
+    assert guarded.ask("DELETE", f"/v1/users/{SECRET}-user", key=write).status_code == 403
+    assert guarded.ask("GET", "/v1/users", key=read).status_code == 200
+
+
+def test_keys_are_kept_as_digests_for_their_owner_alone(guarded):
+    path = guarded.folder / "keys.json"
+    assert path.stat().st_mode & 0o077 == 0
+    assert not any(key.split("_", 2)[2] in path.read_text() for key in guarded.keys.values())
+
+
+def test_a_wrong_key_opens_nothing(guarded):
+    for key in ("vib_x_y", guarded.keys["a"] + "x", guarded.keys["a"][:-1], "é"):
+        headers = {"Authorization": f"Bearer {key}".encode()}
+        assert guarded.ask("GET", "/v1/users", headers=headers).status_code == 401
+
+
+def test_a_key_may_ask_as_often_as_it_was_given(guarded):
+    answers = [guarded.ask("GET", "/v1/users", key=guarded.keys["slow"]) for _ in range(3)]
+    assert [one.status_code for one in answers][-1] == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_a_session_is_a_key_until_it_is_ended(guarded):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    wrong = guarded.ask("POST", "/console/login", content=b"key=vib_no", headers=form)
+    assert wrong.status_code == 401
+    content = f"key={guarded.keys['a']}".encode()
+    answer = guarded.ask("POST", "/console/login", content=content, headers=form)
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert guarded.keys["a"] not in cookie
+    held = {"Cookie": cookie.partition(";")[0]}
+    assert guarded.ask("GET", "/console/users", headers=held).status_code == 200
+    guarded.ask("GET", "/console/logout", headers=held)
+    assert guarded.ask("GET", "/console/users", headers=held).status_code == 303
+
+
+def test_an_open_door_is_refused():
+    from vibrator.errors import Refused
+    from vibrator.service.settings import Settings
+
+    for host in ("0.0.0.0", "::", "192.168.1.4", "example.org"):
+        with pytest.raises(Refused, match="keys"):
+            Settings(host=host).refuse_open_doors()
+    Settings(host="::1").refuse_open_doors()
+
+
+def test_pages_from_elsewhere_may_not_change_anything():
+    service = Inside()
+    wrote = {"user_id": "ada", "type": "write", "content": "x"}
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert service.ask("POST", "/v1/actions", wrote, headers=headers).status_code == 403
+    rebound = {"Host": "evil.example"}
+    assert service.ask("GET", "/v1/users", headers=rebound).status_code == 421
+    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert service.ask("POST", "/v1/actions", wrote, headers=own).status_code == 200
+    service.close()
+
+
+def test_pages_carry_a_policy_that_lets_nothing_in():
+    service = Inside()
+    headers = service.ask("GET", "/console").headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    service.close()
