@@ -35,6 +35,7 @@ COLUMNS = typer.Option(
     [], "--column", help="What a column is called in your file.", metavar="OURS=YOURS"
 )
 TIMEZONE = typer.Option("UTC", help="Of times without an offset; refuse refuses them.")
+DELIMITER = typer.Option(",", help="What stands between the columns of the actions, if CSV.")
 SKIP = typer.Option(False, "--skip-bad-rows", help="Go on without rows that break rules.")
 
 MONTH = timedelta(days=30)
@@ -48,11 +49,12 @@ class Reading(NamedTuple):
     columns: dict[str, str]
     timezone: str
     on_error: str
+    delimiter: str
 
     @classmethod
-    def of(cls, columns: list[str], timezone: str, *, skip: bool) -> Reading:
+    def of(cls, columns: list[str], timezone: str, *, skip: bool, delimiter: str = ",") -> Reading:
         """From what was typed."""
-        return cls(pairs(columns, "column"), timezone, "skip" if skip else "raise")
+        return cls(pairs(columns, "column"), timezone, "skip" if skip else "raise", delimiter)
 
 
 def json_object(text: str, name: str) -> dict[str, Any]:

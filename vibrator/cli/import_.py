@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vibrator.actions import UserAction, utc_now
-from vibrator.cli._files import COLUMNS, SKIP, TIMEZONE, Reading, tell
+from vibrator.cli._files import COLUMNS, DELIMITER, SKIP, TIMEZONE, Reading, tell
 from vibrator.cli._output import Format, show
 from vibrator.cli._store import ENCODER, STORE, TENANT
 from vibrator.errors import BadInput
@@ -39,6 +39,7 @@ def run(
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and check; write nothing."),
     column: list[str] = COLUMNS,
     timezone: str = TIMEZONE,
+    delimiter: str = DELIMITER,
     skip_bad_rows: bool = SKIP,
     tenant: str = TENANT,
     encoder: str = ENCODER,
@@ -52,7 +53,7 @@ def run(
     """
     if actions is None and items is None and sliders is None:
         raise BadInput("say what to import: --actions, --items or --sliders")
-    reading = Reading.of(column, timezone, skip=skip_bad_rows)
+    reading = Reading.of(column, timezone, skip=skip_bad_rows, delimiter=delimiter)
     work = _Import(reading, user, utc_now())
     if dry_run:
         show(work.check(actions, items, sliders), how)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from vibrator.cli._files import (
     CALIBRATORS,
     COLUMNS,
     CONTEXT,
+    DELIMITER,
     ITEMS,
     SKIP,
     SLIDERS,
@@ -30,7 +30,7 @@ from vibrator.cli._store import ENCODER
 from vibrator.cli.score import chosen
 
 if TYPE_CHECKING:
-    from vibrator.pipeline import Ranking
+    from vibrator.pipeline import Ranked, SliderOutput
 
 PANEL = "Score"
 
@@ -48,6 +48,7 @@ def run(
     calibrators: Path | None = CALIBRATORS,
     column: list[str] = COLUMNS,
     timezone: str = TIMEZONE,
+    delimiter: str = DELIMITER,
     skip_bad_rows: bool = SKIP,
     encoder: str = ENCODER,
     how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
@@ -56,7 +57,7 @@ def run(
 
     Example: vibrator rank actions.csv items.json --sliders sliders.json --user ada -k 3
     """
-    reading = Reading.of(column, timezone, skip=skip_bad_rows)
+    reading = Reading.of(column, timezone, skip=skip_bad_rows, delimiter=delimiter)
     scorer = make_scorer(sliders, encoder, calibrators)
     people = chosen(read_people(actions, reading), user)
     texts = read_items(items, reading.on_error)
@@ -77,18 +78,31 @@ def run(
         )
         for name, did in people.items()
     )
-    show((row for name, ranking in rankings for row in _rows(name, ranking)), how)
+    row = _brief if how is Format.table else _full
+    show(
+        (
+            {"user_id": name, "place": place, "item_id": ranked.item, **row(ranked)}
+            for name, ranking in rankings
+            for place, ranked in enumerate(ranking, 1)
+        ),
+        how,
+    )
 
 
-def _rows(user: str, ranking: Ranking) -> Iterator[dict[str, Any]]:
-    for place, ranked in enumerate(ranking, 1):
-        best = max(ranked.scores.values(), key=lambda output: output.raw_score)
-        yield {
-            "user_id": user,
-            "place": place,
-            "item_id": ranked.item,
-            "score": ranked.score,
-            "slider": best.name,
-            "probability": best.probability,
-            "why": best.why(),
-        }
+def _best(ranked: Ranked) -> SliderOutput:
+    return max(ranked.scores.values(), key=lambda output: output.raw_score)
+
+
+def _full(ranked: Ranked) -> dict[str, Any]:
+    best = _best(ranked)
+    return {
+        "score": ranked.score,
+        "slider": best.name,
+        "probability": best.probability,
+        "why": best.why(),
+    }
+
+
+def _brief(ranked: Ranked) -> dict[str, Any]:
+    best = _best(ranked)
+    return {"slider": best.name, "fits": f"{best.probability:.1%}", "why": best.why()}

@@ -15,6 +15,7 @@ from vibrator.cli._files import (
     CALIBRATORS,
     COLUMNS,
     CONTEXT,
+    DELIMITER,
     ITEMS,
     SKIP,
     SLIDERS,
@@ -53,6 +54,7 @@ def run(
     calibrators: Path | None = CALIBRATORS,
     column: list[str] = COLUMNS,
     timezone: str = TIMEZONE,
+    delimiter: str = DELIMITER,
     skip_bad_rows: bool = SKIP,
     encoder: str = ENCODER,
     how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
@@ -61,7 +63,7 @@ def run(
 
     Example: vibrator score actions.csv items.json --sliders sliders.json --user ada
     """
-    reading = Reading.of(column, timezone, skip=skip_bad_rows)
+    reading = Reading.of(column, timezone, skip=skip_bad_rows, delimiter=delimiter)
     scorer = make_scorer(sliders, encoder, calibrators)
     people = read_people(actions, reading)
     texts = read_items(items, reading.on_error)
