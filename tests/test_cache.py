@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibrator.encoders.cached import CachedModel, ReadThrough, VectorCache, VectorKind
+from vibrator.encoders.cached import CachedModel, ReadThrough, VectorCache, VectorKind, widened
 from vibrator.encoders.sqlite_cache import SQLiteVectorCache
 from vibrator.errors import ArtefactError, BadInput, StoreBusy, StoreError
 from vibrator.testing import VectorCacheContract
@@ -85,6 +85,13 @@ def test_more_keys_than_one_select_takes(cache):
     cache.put_many(keys(1203), rows(1203))
 
     np.testing.assert_array_equal(cache.get_many(keys(1203)), rows(1203))
+
+
+def test_every_finite_half_is_widened_exactly():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = halves[np.isfinite(halves)]
+
+    assert widened(finite.tobytes()).tobytes() == finite.astype(np.float32).tobytes()
 
 
 def test_the_newest_vector_of_a_key_counts(cache):

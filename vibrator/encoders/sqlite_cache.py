@@ -14,7 +14,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from vibrator.encoders.cached import KEY_BYTES
+from vibrator.encoders.cached import KEY_BYTES, widened
 from vibrator.errors import ArtefactError, BadInput, StoreBusy, StoreError
 
 Vectors = NDArray[np.float32]
@@ -213,7 +213,7 @@ def _ids(keys: Sequence[str]) -> list[Id]:
 
 
 def _decoded(blobs: Sequence[bytes]) -> list[Vectors]:
-    numbers = np.frombuffer(b"".join(blobs), "<f2").astype(np.float32)
+    numbers = widened(b"".join(blobs))
     sizes = {len(blob) for blob in blobs}
     if len(sizes) == 1:  # one model's: rows of a matrix come ten times faster than splits
         return list(numbers.reshape(len(blobs), -1))
