@@ -1,6 +1,6 @@
 """Batch jobs against their bars: two workers beside one plain loop, and events folded a second.
 
-python benchmarks/scale.py [--only scoring profiles curves]
+python benchmarks/scale.py [--only scoring profiles curves storage]
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ from statistics import median
 import numpy as np
 import pandas as pd
 from report import close
+from scipy.optimize import nnls
 
 from vibrator.encoders.ports import EncoderConfig
+from vibrator.optional import need
+from vibrator.profile import RING
 from vibrator.scale.dask import cluster, run, run_profiles
 from vibrator.scale.jobs import Score, encoder_of
 from vibrator.scale.partitions import fold, profile_rows
 from vibrator.scale.pieces import cut, read_actions
 from vibrator.sliders import SliderSet
+from vibrator.stores import Event, open_store
+from vibrator.stores.ports import Snapshot
 
 EMBEDDED = EncoderConfig("embedded")
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -114,21 +119,89 @@ def profiles(figures, bars):
     bars["events per s of a core"] = [done / cpu, ">=", 150_000]
 
 
-def curves(figures, bars):
-    """Core seconds by events, people, items and sliders: what `vibrator plan` is fitted to."""
+def curves(figures, _bars):
+    """Core seconds by people and events: what `vibrator plan` is fitted to."""
     encoder, rng = encoder_of(EMBEDDED), np.random.default_rng(0)
-    for users in (1_000, 4_000, 16_000):
+    points, seconds = [], []
+    for users in (500, 2_000, 8_000):
         for per_user in (4, 16, 64):
             count = users * per_user
             frame = actions(count, np.arange(count) % users, rng, texts=2_000)
             fold(frame, encoder)
             started = time.process_time()
             rows = profile_rows(fold(frame, encoder))
-            figures[f"fold s, {users} users x {per_user}"] = time.process_time() - started
-            figures[f"profile bytes, {users} users x {per_user}"] = float(
-                rows["profile"].str.len().mean()
-            )
-    bars["curve points"] = [9, ">=", 9]
+            seconds.append(time.process_time() - started)
+            points.append([users, min(per_user, RING) * users, max(per_user - RING, 0) * users])
+            size = float(rows["profile"].str.len().mean())
+            figures[f"profile bytes, {per_user} events"] = size
+            figures[f"fold s, {users} users x {per_user}"] = seconds[-1]
+    relative = np.array(points) / np.array(seconds)[:, None]  # small points count as large ones
+    fitted, _ = nnls(relative, np.ones(len(points)))
+    names = ("a user", "an event kept", "an event summed")
+    for name, value in zip(names, fitted, strict=True):
+        figures[f"fold microseconds, {name}"] = 1e6 * float(value)
+
+
+def storage(figures, _bars):
+    """Bytes of an event and of a profile in SQLite, PostgreSQL and Redis."""
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from tests.servers import RedisServer, short_folder, start_postgres
+
+    snapshots = people_of(2_000)
+    with short_folder() as folder:
+        store = open_store(f"sqlite:///{folder}/app.db")
+        append(store, 100_000)
+        store.close()
+        figures["sqlite bytes an event"] = (folder / "app.db").stat().st_size / 100_000
+        server = start_postgres(folder / "pg")
+        store = open_store(server.get_uri())
+        append(store, 100_000)
+        with connected(server) as postgres:
+            size = postgres.execute("SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c"
+                " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE nspname = 'vibrator'"
+                " AND relkind IN ('r', 'p')").fetchone()[0]  # fmt: skip
+        store.close()
+        server.cleanup()
+        figures["postgres bytes an event"] = float(size) / 100_000
+        redis = RedisServer(folder).start()
+        client = need("redis", extra="redis").Redis(unix_socket_path=str(redis.socket))
+        before = client.info("memory")["used_memory"]
+        for one in snapshots:
+            client.hset(f"v:p:{one.user_id}", mapping={"number": 1, "seq": 1, "body": one.body})
+        used = client.info("memory")["used_memory"] - before
+        client.close()
+        redis.stop()
+    figures["redis bytes a profile"] = used / len(snapshots)
+
+
+def connected(server):
+    import psycopg
+
+    return psycopg.connect(server.get_uri())
+
+
+def append(store, count):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for start in range(0, count, 5_000):
+        store.events.append(
+            [
+                Event(
+                    event_id=f"{n:032x}", user_id=f"user {n % 5_000}", at=now, kind="action",
+                    text=f"a note on thing {n % TEXTS}", body={"type": "click", "weight": 1.0},
+                )
+                for n in range(start, start + 5_000)
+            ]
+        )  # fmt: skip
+
+
+def people_of(count):
+    rng = np.random.default_rng(0)
+    frame = actions(count * 40, np.arange(count * 40) % count, rng, texts=1_000)
+    rows = profile_rows(fold(frame, encoder_of(EMBEDDED)))
+    return [
+        Snapshot(user_id=user, body=body, fingerprint="f")
+        for user, body in zip(rows["user_id"], rows["profile"], strict=True)
+    ]
 
 
 def walled(work, *given, **named):
@@ -141,7 +214,7 @@ def peak_megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-PARTS = {part.__name__: part for part in (scoring, profiles, curves)}
+PARTS = {part.__name__: part for part in (scoring, profiles, curves, storage)}
 
 
 def main():
