@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import next_item
 from movies import DATA, LIKED, load_100k, load_small
 from report import close  # sets one thread before numpy is read
 
@@ -19,6 +20,7 @@ from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.examples import Example, readings_before
 from vibrator.pipeline.fitting import fit
 from vibrator.pipeline.item_history import ItemHistory
+from vibrator.vectors import unit
 
 EARLIER = 0.8
 INDIFFERENT, STEP = 3.0, 2.0  # stars that weigh nothing, and stars a unit of weight
@@ -72,6 +74,29 @@ def liking(movies, encoder, model):
     return result, time.perf_counter() - start
 
 
+def ranking(data, encoder, figures, bars):
+    """The next item on 100K: whole histories against tuned peers, then newcomers."""
+    movies = load_100k(data / "ml-100k")
+    people = next_item.sequences(movies)
+    vectors = unit(encoder.encode_items(movies.words(with_genres=True)))
+    parts = {
+        "whole": next_item.whole_histories(people, vectors),
+        "newcomers_last": next_item.newcomers(people, vectors, following=False),
+        "newcomers_next": next_item.newcomers(people, vectors, following=True),
+    }
+    for part, found in parts.items():
+        for place, figure in enumerate(("ndcg@10", "hr@10")):
+            for kind in ("popularity", "ease", "als", "ours"):
+                if any(name.startswith(kind) for name in found):
+                    figures[f"{part}_{kind}_{figure}"] = next_item.best(found, kind)[place]
+            mine = figures[f"{part}_ours_{figure}"]
+            peers = [figures.get(f"{part}_{kind}_{figure}", 0.0) for kind in ("ease", "als")]
+            bars[f"{part}_{figure}"] = [mine, ">=", max(peers)]
+            if part != "whole":
+                popularity = figures[f"{part}_popularity_{figure}"]
+                bars[f"{part}_{figure}_over_popularity"] = [mine / popularity, ">=", 1.3]
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--data-dir", type=Path, default=DATA)
@@ -88,6 +113,7 @@ def main():
             for row in result.report.rows:
                 for figure in ("auc", "brier_skill", "smooth_ece"):
                     figures[f"{name}_{row['scorer']}_{figure}"] = row[figure]
+    ranking(data, encoder, figures, bars)
     for figure, sign, limit in (
         ("auc", ">=", 0.755),
         ("brier_skill", ">=", 0.19),

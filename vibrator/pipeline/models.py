@@ -236,4 +236,4 @@ def _wide(table: Table) -> Floats:
 
 
 def _trusted(table: Table) -> Floats:
-    return table.features[:, AT["zero_shot"]]
+    return np.ascontiguousarray(table.features[:, AT["zero_shot"]])

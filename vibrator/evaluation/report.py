@@ -1,0 +1,295 @@
+"""An honest evaluation of a log: out of time, on the full catalogue, with intervals by user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibrator.actions import UserAction
+from vibrator.calibration import ReliabilityCurve, decompose_brier_score
+from vibrator.charts import Frame, Line, line_chart, page, percent, table
+from vibrator.errors import BadInput
+from vibrator.evaluation.measures import (
+    auc,
+    auc_interval,
+    mean_interval,
+    rank_figures,
+    ranks,
+)
+from vibrator.pipeline.examples import Example, readings_before
+from vibrator.pipeline.features import AT
+from vibrator.pipeline.fitting import FitResult, fit, gather
+from vibrator.pipeline.item_history import ItemHistory
+from vibrator.pipeline.next_item import NextItem
+from vibrator.vectors import sigmoid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vibrator.pipeline.scorer import SliderScorer
+
+    Floats = NDArray[np.float64]
+
+SMALLEST_SLICE = 50  # outcomes from which a slice is worth a line
+WORST = 8
+PEOPLE = 2_000  # at most, whose next item is ranked
+EACH = 20  # of either outcome, without which there is no liking to judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Rows of liking and of ranking, slices from the worst on, and what the pictures need."""
+
+    liking: tuple[dict[str, Any], ...]
+    ranking: tuple[dict[str, Any], ...]
+    slices: tuple[dict[str, Any], ...]
+    split: datetime
+    probabilities: Any = ()
+    outcomes: Any = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Everything as rows of one shape."""
+        return [
+            {"task": task, "scorer": row["scorer"], "figure": name, "value": value}
+            for task, rows in (("liking", self.liking), ("next item", self.ranking))
+            for row in rows
+            for name, value in row.items()
+            if name != "scorer"
+        ]
+
+    def page(self) -> str:
+        """A self-contained HTML page."""
+        parts = []
+        if self.liking:
+            curve = ReliabilityCurve.of(
+                self.probabilities, self.outcomes, rng=np.random.default_rng(0)
+            )
+            said = "after the split, by the learned scorer"
+            parts += [
+                table(self.liking, "Liking: was the outcome a yes?"),
+                curve.to_svg("Does a probability mean what it says?", said),
+                lift_chart(self.probabilities, self.outcomes),
+            ]
+        if self.slices:
+            parts.append(table(self.slices, "The worst slices, by how far the mean is off"))
+        if self.ranking:
+            parts.append(table(self.ranking, "Next item: the last one, among the whole catalogue"))
+        lead = f"Learned from what came before {self.split:%Y-%m-%d %H:%M} UTC, judged after it."
+        return page("Evaluation", parts, lead)
+
+
+def evaluate_actions(
+    scorer: SliderScorer,
+    actions: Sequence[UserAction],
+    *,
+    time_split: float = 0.8,
+    model: str = "logistic",
+    seed: int = 0,
+) -> Evaluation:
+    """Evaluate on a log of actions, each with a user and a time.
+
+    An action of positive weight is a yes to its content, one of negative weight a no; where the
+    log has not both there is only ranking to judge.
+    """
+    told = [a for a in actions if a.user_id is not None and a.timestamp is not None]
+    if not told:
+        raise BadInput("an evaluation needs actions with a user and a time, got none")
+    rng = np.random.default_rng(seed)
+    history = ItemHistory.of_actions(told)
+    examples = list(examples_of(told, scorer.encoder))
+    yes = sum(example.outcome for example in examples)
+    liking: tuple[dict[str, Any], ...] = ()
+    slices: tuple[dict[str, Any], ...] = ()
+    split, p, y = datetime.fromtimestamp(float(history.times[-1]), UTC), (), ()
+    if min(yes, len(examples) - yes) >= EACH:
+        result = fit(scorer, examples, time_split=time_split, model=model, history=history)
+        liking, slices = judge(scorer, result, examples, rng)
+        split, p, y = result.report.split, result.report.probabilities, result.report.outcomes
+    return Evaluation(
+        liking=liking,
+        ranking=ranking(scorer, history, rng),
+        slices=slices,
+        split=split,
+        probabilities=p,
+        outcomes=y,
+    )
+
+
+def examples_of(actions: Sequence[UserAction], encoder: Any) -> list[Example]:
+    """An example for every action that weighs something, the person as of just before it."""
+    by_user: dict[str, list[UserAction]] = {}
+    for action in sorted(actions, key=lambda one: one.timestamp):  # type: ignore[arg-type,return-value]
+        by_user.setdefault(str(action.user_id), []).append(action)
+    found = []
+    for user, theirs in by_user.items():
+        readings = readings_before(theirs, [a.timestamp for a in theirs], encoder)  # type: ignore[misc]
+        for action, reading in zip(theirs, readings, strict=True):
+            if action.weight:
+                found.append(_example(user, action, reading))
+    return found
+
+
+def judge(
+    scorer: SliderScorer, result: FitResult, examples: Sequence[Example], rng: np.random.Generator
+) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
+    """Rows a scorer, and the worst slices of the learned one."""
+    learned, names = result.scorer.learned, list(scorer.sliders)
+    found = gather(scorer, examples, learned.history)
+    late = np.arange(len(found.outcomes)) >= result.report.trained
+    rows, y, users = found.table.pick(late), found.outcomes[late], found.users[late]
+    if len(y) == 0 or np.ptp(y) == 0:
+        raise BadInput("what came after the split must have both outcomes")
+    p = learned.probability(learned.model.raw(rows))
+    features = rows.features
+    given = {
+        "random": (rng.random(len(y)), False),
+        "popularity": (features[:, AT["item_popularity"]], False),
+        "cosine": (features[:, AT["user_item_alignment"]], False),
+        "zero-shot": (sigmoid(features[:, AT["zero_shot"]]), True),
+        result.report.model: (p, True),
+    }
+    out = tuple(
+        {"scorer": name} | _figures(scores, y, users, rng, probability=probability)
+        for name, (scores, probability) in given.items()
+    )
+    counts = np.bincount(users)[users]
+    cuts = {
+        "newcomers (evidence below 1)": features[:, AT["person_activity"]] < np.log(2.0),
+        "well known people": features[:, AT["person_activity"]] >= np.log(11.0),
+        "rare content": features[:, AT["item_popularity"]] < np.log(6.0),
+        "popular content": features[:, AT["item_popularity"]] >= np.log(51.0),
+        "people of few outcomes": counts <= np.quantile(counts, 0.25),
+    }
+    cuts |= {name: rows.slider == place for place, name in enumerate(names)}
+    cuts |= {f"segment {name}": rows.segment == n for n, name in enumerate(found.segments)}
+    return out, worst_slices(cuts, p, y)
+
+
+def worst_slices(
+    cuts: Mapping[str, NDArray[np.bool_]], p: Floats, y: Floats
+) -> tuple[dict[str, Any], ...]:
+    """Slices of enough outcomes, the one whose mean probability is furthest off first."""
+    rows: list[dict[str, Any]] = [
+        {
+            "slice": name,
+            "outcomes": int(mask.sum()),
+            "said": float(p[mask].mean()),
+            "happened": float(y[mask].mean()),
+            "auc": auc(y[mask], p[mask]),
+        }
+        for name, mask in cuts.items()
+        if mask.sum() >= SMALLEST_SLICE
+    ]
+    rows.sort(key=lambda row: -abs(row["said"] - row["happened"]))
+    return tuple(rows[:WORST])
+
+
+def ranking(
+    scorer: SliderScorer, history: ItemHistory, rng: np.random.Generator
+) -> tuple[dict[str, Any], ...]:
+    """The last item of each person among all items that they had not touched."""
+    order = np.argsort(history.users, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(history.users[order])) + 1)
+    lasts = [g for g in groups if len(g) > 1]
+    if len(lasts) < 2:
+        return ()
+    rest = np.setdiff1d(np.arange(len(history)), [g[-1] for g in lasts])
+    known = ItemHistory(
+        history.users[rest].tolist(),
+        [history.items[place] for place in history.places_of_events[rest]],
+        history.times[rest],
+        history.weights[rest],
+    )
+    vectors = np.asarray(scorer._items(known.items), dtype=np.float64)
+    fitted = NextItem.fit(known, vectors)
+    popularity = fitted.company.popularity
+    chosen = rng.permutation(len(lasts))[:PEOPLE]
+    found: dict[str, list[float]] = {name: [] for name in ("random", "popularity", "cosine", "fit")}
+    for group in (lasts[n] for n in chosen):
+        items = history.places_of_events[group]
+        places = known.places([history.items[item] for item in items])
+        target, past = places[-1], places[:-1]
+        if target < 0 or target in past:
+            continue  # an item that nobody had touched cannot be ranked, nor one touched before
+        scores = {
+            "random": rng.random(len(vectors)),
+            "popularity": popularity.copy(),
+            "cosine": vectors @ vectors[past].mean(axis=0),
+            "fit": fitted.scores(past, float(history.times[group[-1]])),
+        }
+        for name, row in scores.items():
+            row[past] = -np.inf
+            found[name].append(float(ranks(row, [int(target)])[0]))
+    return tuple(_ranking_row(name, places, rng) for name, places in found.items() if places)
+
+
+def lift_chart(p: Any, y: Any) -> str:
+    """What share of the yeses the best-scored share of contents holds."""
+    order = np.argsort(-np.asarray(p), kind="stable")
+    share = np.linspace(0.0, 1.0, 21)
+    held = np.concatenate([[0.0], np.cumsum(np.asarray(y)[order])]) / max(float(np.sum(y)), 1.0)
+    at = np.round(share * len(order)).astype(int)
+    lines = [
+        Line("learned", share.tolist(), held[at].tolist()),
+        Line("random", share.tolist(), share.tolist()),
+    ]
+    frame = Frame(
+        title="How soon the yeses come",
+        x_label="share shown, best first",
+        y_label="share of the yeses",
+        x_range=(0.0, 1.0),
+        y_range=(0.0, 1.0),
+        x_format=percent,
+        y_format=percent,
+    )
+    return line_chart(lines, frame)
+
+
+def _figures(
+    scores: Floats, y: Floats, users: Any, rng: np.random.Generator, *, probability: bool
+) -> dict[str, Any]:
+    low, high = auc_interval(y, scores, users, rng=rng)
+    row: dict[str, Any] = {"auc": auc(y, scores), "auc_low": low, "auc_high": high}
+    names = (
+        "brier",
+        "brier_skill",
+        "reliability",
+        "resolution",
+        "smooth_ece",
+        "ece_low",
+        "ece_high",
+    )
+    if not probability:
+        return row | dict.fromkeys(names, "")
+    parts = decompose_brier_score(scores, y)
+    curve = ReliabilityCurve.of(scores, y, rng=rng).smooth_ece
+    skill = 1.0 - parts.brier_score / parts.uncertainty
+    values = (
+        parts.brier_score, skill, parts.reliability, parts.resolution,
+        curve.value, curve.low, curve.high,
+    )  # fmt: skip
+    return row | {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def _ranking_row(name: str, places: list[float], rng: np.random.Generator) -> dict[str, Any]:
+    found = rank_figures(places)
+    row: dict[str, Any] = {"scorer": name}
+    row |= {figure: float(values.mean()) for figure, values in found.items()}
+    row["ndcg@10_low"], row["ndcg@10_high"] = mean_interval(found["ndcg@10"], rng=rng)
+    return row
+
+
+def _example(user: str, action: UserAction, reading: Any) -> Example:
+    segment = action.metadata.get("segment")
+    return Example(
+        person=reading,
+        content=action.content,
+        outcome=action.weight > 0,
+        at=action.timestamp,  # type: ignore[arg-type]
+        user_id=user,
+        context={} if segment is None else {"segment": segment},
+    )
