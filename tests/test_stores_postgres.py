@@ -10,7 +10,7 @@ from tests.test_stores import OfStore
 from vibrator.actions import UserAction
 from vibrator.errors import BadInput, StoreUnavailable
 from vibrator.personalizer import Personalizer
-from vibrator.stores import Event, open_store
+from vibrator.stores import Event, Item, open_store
 from vibrator.testing import (
     CatalogueContract,
     DecisionLogContract,
@@ -122,6 +122,31 @@ def test_what_postgres_cannot_hold_is_refused(app):
     )
     with pytest.raises(BadInput, match="cannot hold"):
         app.store.events.append([nul])
+
+
+def test_a_connection_that_the_server_closed_is_replaced(postgres_url):
+    import psycopg
+
+    store = open_store(postgres_url, tenant=uuid4().hex)
+    store.set_note("colour", "green")
+
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+
+    assert store.note("colour") == "green"
+    store.close()
+
+
+def test_queries_of_another_width_are_refused(postgres_url):
+    store = open_store(postgres_url, tenant=uuid4().hex)
+    store.catalogue.upsert([Item(item_id="1", text="a tent")], np.eye(1, 4), fingerprint="f")
+
+    with pytest.raises(BadInput, match="must have 4 dimensions, got 5"):
+        store.catalogue.search(np.eye(1, 5), 1, fingerprint="f")
+    store.close()
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path):

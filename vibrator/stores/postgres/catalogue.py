@@ -68,18 +68,15 @@ class PostgresCatalogue:
         queries = np.asarray(vectors, np.float32)
         if queries.ndim != 2:
             raise BadInput(f"queries must be rows, got the shape {queries.shape}")
+        sql, values = search_sql(queries.shape[1], where or {})
+        mine = (self._tenant, ENCODER_NOTE, f"{fingerprint}/{queries.shape[1]}")
+        found = []
         with self._pool.reading() as cursor:
-            known = cursor.execute(READ_NOTE, (self._tenant, ENCODER_NOTE)).fetchone()
-            if known is None:
-                return [[] for _ in queries]
-            made_by, _, dimensions = known[0].rpartition("/")
-            require_same_encoder("catalogue", made_by, fingerprint)
-            sql, values = search_sql(int(dimensions), where or {})
-            found = []
             for query in queries:
-                words = as_vector(query)
-                cursor.execute(sql, (words, self._tenant, *values, words, k))
-                found.append([Found(name, score) for name, score in cursor.fetchall()])
+                cursor.execute(sql, (as_vector(query), self._tenant, *values, *mine, k))
+                found.append([Found(name, -distance) for name, distance in cursor])
+            if not all(found):
+                self._require_fitting(cursor, queries.shape[1], fingerprint)
         return found
 
     def read(self, item_ids: Sequence[str]) -> list[Item | None]:
@@ -94,6 +91,16 @@ class PostgresCatalogue:
         with self._pool.cursor() as cursor:
             sql = "DELETE FROM items WHERE tenant = %s AND item_id = ANY(%s)"
             return int(cursor.execute(sql, (self._tenant, list(item_ids))).rowcount)
+
+    def _require_fitting(self, cursor: Any, dimensions: int, fingerprint: str) -> None:
+        """Refuse a search that found nothing because the items are another encoder's."""
+        known = cursor.execute(READ_NOTE, (self._tenant, ENCODER_NOTE)).fetchone()
+        if known is None:
+            return
+        made_by, _, width = known[0].rpartition("/")
+        require_same_encoder("catalogue", made_by, fingerprint)
+        if int(width) != dimensions:
+            raise BadInput(f"queries must have {width} dimensions, got {dimensions}")
 
 
 def put_items(cursor: Any, tenant: str, items: Sequence[Item], rows: NDArray[np.floating]) -> None:
@@ -127,10 +134,11 @@ def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any
                 f" AND attributes -> %s {operator} %s::jsonb"
             )
             values += [name, dump(value), name, dump(value)]
-    near = f"embedding::vector({dimensions}) <#> %s::vector({dimensions})"
+    # Whose vectors these are is asked on the way: a round trip more would cost as much as a search.
+    conditions.append("EXISTS (SELECT FROM notes WHERE tenant = %s AND name = %s AND value = %s)")
     return (
-        f"SELECT item_id, -({near}) FROM items"  # noqa: S608 - numbers and fixed names
-        f" WHERE {' AND '.join(conditions)} ORDER BY {near} LIMIT %s",
+        f"SELECT item_id, embedding::vector({dimensions}) <#> %s::vector({dimensions}) AS distance"  # noqa: S608 - numbers and fixed names
+        f" FROM items WHERE {' AND '.join(conditions)} ORDER BY distance LIMIT %s",
         values,
     )
 
@@ -139,6 +147,6 @@ def as_vector(row: NDArray[np.floating]) -> str:
     """A row as pgvector reads it.
 
     >>> as_vector(np.array([0.5, 1.0]))
-    '[0.5,1.0]'
+    '[0.5, 1.0]'
     """
-    return "[" + ",".join(map(repr, row.astype(np.float64).tolist())) + "]"
+    return str(row.astype(np.float64).tolist())

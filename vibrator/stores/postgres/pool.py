@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from vibrator.errors import BadInput, StoreBusy, StoreError, StoreUnavailable, VibratorError
@@ -37,7 +39,7 @@ class Pool:
             min_size=1,
             max_size=POOL_SIZE,
             timeout=PATIENCE_SECONDS,
-            check=pools.ConnectionPool.check_connection,
+            check=partial(_check, pools.ConnectionPool.check_connection),
             configure=_configure,
             open=False,
         )
@@ -90,6 +92,14 @@ class Pool:
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+
+def _check(ask: Callable[[Any], None], connection: Any) -> None:
+    """Ask the server only where an idle connection has something to say: that it was closed."""
+    with DefaultSelector() as selector:
+        selector.register(connection.fileno(), EVENT_READ)
+        if selector.select(0):
+            ask(connection)
 
 
 def _configure(connection: Any) -> None:
