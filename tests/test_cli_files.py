@@ -109,7 +109,7 @@ def test_calibrated_probabilities_are_used_while_the_words_stay(scored, few, tmp
     report = rows("calibrate", scored, "-o", fitted, "--svg", tmp_path / "after.svg")
     assert sum(row["outcomes"] for row in report) == 600
     before, after = (
-        sum(row["outcomes"] * row[f"brier {when}"] for row in report) / 600
+        sum(row["outcomes"] * row[f"brier_{when}"] for row in report) / 600
         for when in ("before", "after")
     )
     assert after < before + 0.005
@@ -241,7 +241,7 @@ def test_the_doctor_tells_no_secret(monkeypatch):
     assert "hush" not in done.output
     found = {row["what"]: row for row in json.loads(done.stdout)}
     assert found["OPENAI_API_KEY"]["state"] == "ok"
-    assert found["model embedded"]["state"] == "ok"
+    assert found["embedded"]["state"] == "ok"
     assert found["redis://127.0.0.1:1/0"]["state"] == "FAILED"
 
 
@@ -256,6 +256,6 @@ def test_the_doctor_knows_every_extra():
 def test_the_doctor_names_the_cure(monkeypatch):
     monkeypatch.setattr("vibrator.cli.doctor.find_spec", lambda name: None)
     told = list(csv.DictReader(io.StringIO(call("doctor", "--format", "csv").stdout)))
-    assert {"what": "extra sql", "to do": "pip install 'vibrator[sql]'"}.items() <= {
-        key: value for row in told if row["what"] == "extra sql" for key, value in row.items()
+    assert {"what": "sql", "to do": "pip install 'vibrator[sql]'"}.items() <= {
+        key: value for row in told if row["what"] == "sql" for key, value in row.items()
     }.items()
