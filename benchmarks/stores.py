@@ -203,18 +203,26 @@ def loop(figures, bars, users=MANY):
         app.refresh(some[::2])
         for user in some[:50]:
             app.decide(user, ["item 3"])
-        times = []
+        times, on_cpu = [], []
         for user in some:
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.thread_time()
             app.decide(user, ["item 3"])
             times.append(1e3 * (time.perf_counter() - started))
+            on_cpu.append(1e3 * (time.thread_time() - worked))
         ten = []
         for user in some:
             started = time.perf_counter()
             app.decide(user, list(ITEMS))
             ten.append(1e3 * (time.perf_counter() - started))
     p50, p99 = np.quantile(times, [0.5, 0.99])
-    figures["loop"] = {"p50_ms": p50, "p99_ms": p99, "ten_candidates_p50_ms": np.median(ten)}
+    cpu50, cpu99 = np.quantile(on_cpu, [0.5, 0.99])  # what other work on the machine leaves alone
+    figures["loop"] = {
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "p50_cpu_ms": cpu50,
+        "p99_cpu_ms": cpu99,
+        "ten_candidates_p50_ms": np.median(ten),
+    }
     bars["load, score, decide p50 ms"] = [p50, "<=", 2.0]
     bars["load, score, decide p99 ms"] = [p99, "<=", 8.0]
 
