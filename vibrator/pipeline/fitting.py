@@ -70,7 +70,9 @@ class FitReport:
     model: str
     rows: tuple[dict[str, Any], ...]
     probabilities: Any = ()
+    zero_shot: Any = ()
     outcomes: Any = ()
+    users: Any = ()
 
     def __str__(self) -> str:
         from vibrator.stats.rows import table
@@ -211,6 +213,7 @@ def _judge(
     rows: tuple[dict[str, Any], ...] = ()
     table, outcomes = found.table.pick(late), found.outcomes[late]
     p: Any = np.empty(0)
+    zero_shot: Any = np.empty(0)
     if len(outcomes):
         p = learned.probability(learned.model.raw(table))
         zero_shot = sigmoid(table.features[:, AT["zero_shot"]])
@@ -226,6 +229,8 @@ def _judge(
         rows=rows,
         probabilities=p,
         outcomes=outcomes,
+        users=found.users[late],
+        zero_shot=zero_shot,
     )
 
 
