@@ -226,10 +226,16 @@ class Profile:
         size = int.from_bytes(content[:4], "little")
         try:
             head = json.loads(content[4 : 4 + size])
-        except ValueError as error:
-            raise ArtefactError(f"not a profile: {error}") from error
-        if head.get("format") != FORMAT:
-            raise ArtefactError(f"profile format {head.get('format')!r} is not {FORMAT}")
+            if head.get("format") == FORMAT:
+                return cls._from_parts(head, memoryview(content)[4 + size :])
+        except ArtefactError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+            raise ArtefactError(f"not a profile, or torn: {error!r}") from error
+        raise ArtefactError(f"profile format {head.get('format')!r} is not {FORMAT}")
+
+    @classmethod
+    def _from_parts(cls, head: Mapping[str, Any], rest: memoryview) -> Profile:
         fast, slow = (timedelta(seconds=head[name]) for name in ("fast", "slow"))
         profile = cls(fast=fast, slow=slow, fingerprint=head["fingerprint"])
         profile.counts = Counter(head["counts"])
@@ -237,11 +243,12 @@ class Profile:
         profile._timeless_age_hours = math.inf if head["age"] is None else head["age"]
         if head["dimensions"] is not None:
             profile._make_sums(head["dimensions"])
-            rest = memoryview(content)[4 + size :]
             for part, written in zip(
                 (profile._timed, profile._timeless), head["sums"], strict=True
             ):
                 rest = _fill_sum(part, written, rest)  # type: ignore[arg-type]
+        if len(rest):
+            raise ArtefactError(f"a profile must end where it says, got {len(rest)} bytes more")
         return profile
 
     def _agree_on(self, fingerprint: str | None, dimensions: int) -> None:

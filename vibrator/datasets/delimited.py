@@ -160,4 +160,9 @@ def require_known(columns: Mapping[str, str], fields: Sequence[Field]) -> None:
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise BadInput(
+            f"the header must be one line of names, got {line[:80]!r}: {error}"
+        ) from None
