@@ -22,6 +22,7 @@ from vibrator.service.settings import Settings
 Message = MutableMapping[str, Any]
 CALLER = "vibrator.caller"  # where the scope of a request keeps who asks
 OPEN_PATHS = ("/healthz", "/readyz", "/console/login", "/static/", "/openapi.json")
+UPLOADS = "/console/value/score"
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 HEADERS = [
@@ -54,7 +55,7 @@ class Door:
         try:
             headers = Headers(scope=scope)
             self._admit(scope, headers)
-            carried = self._weighed(headers, receive)
+            carried = self._weighed(scope["path"], headers, receive)
             async with asyncio.timeout(self.settings.request_seconds):
                 await self.app(scope, carried, sent)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
@@ -88,9 +89,10 @@ class Door:
             return self.keyring.caller(key.strip())
         return self.sessions.caller(headers.get("cookie", ""))
 
-    def _weighed(self, headers: Headers, receive: Any) -> Callable[[], Any]:
+    def _weighed(self, path: str, headers: Headers, receive: Any) -> Callable[[], Any]:
         """The body, refused as soon as it is known to be too large."""
-        limit = self.settings.max_body_bytes
+        given = self.settings
+        limit = given.max_upload_bytes if path == UPLOADS else given.max_body_bytes
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > limit:
             raise _too_large(limit)

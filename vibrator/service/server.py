@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -68,4 +69,6 @@ def serve(settings: Settings, *, furnished: bool = False) -> None:
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+    gc.collect()
+    gc.freeze()  # what was loaded stays: later collections need not walk through it
     uvicorn.Server(config).run()

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=4, ge=1)
     queue: int = Field(default=256, ge=1)  # pieces of work that may wait; more are turned away
     max_body_bytes: int = Field(default=1_000_000, ge=1)
+    max_upload_bytes: int = Field(default=50_000_000, ge=1)  # of a file of people to be valued
     header_seconds: float = Field(default=10.0, gt=0)
     request_seconds: float = Field(default=30.0, gt=0)
     shutdown_seconds: int = Field(default=30, ge=1)
