@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+Row = TypeVar("Row")
 FORMULA_STARTERS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -41,6 +42,15 @@ def show(rows: Iterable[Mapping[str, Any]], how: Format, *, title: str | None = 
         _write_csv(iter(rows))
     else:
         _print_table(list(rows), title)
+
+
+def progress(rows: Iterable[Row], words: str, total: int | None = None) -> Iterator[Row]:
+    """The rows as they are, with a bar on stderr if that is a terminal."""
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    shown = console.is_terminal
+    yield from track(rows, words, total, console=console, transient=True, disable=not shown)
 
 
 @contextmanager
@@ -92,12 +102,13 @@ def _write_csv(rows: Iterator[Mapping[str, Any]]) -> None:
 def _print_table(rows: list[Mapping[str, Any]], title: str | None) -> None:
     table = Table(title=title, title_justify="left")
     for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
+        heading = name.replace("_", " ")
+        table.add_column(heading, overflow="fold", min_width=max(map(len, heading.split())))
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
     console = Console()
     with console.capture() as drawn:
-        console.print(table)
+        console.print(table, crop=False)  # a table too wide is for the terminal to wrap
     sys.stdout.write(drawn.get())
 
 

@@ -163,10 +163,10 @@ def _report(
                 "outcomes": mine.outcome.size,
                 "liked": int(mine.outcome.sum()),
                 "calibrator": "own" if name in own else "shared",
-                "brier before": calculate_brier_score(mine.said, mine.outcome),
-                "brier after": calculate_brier_score(unseen, mine.outcome),
-                "smooth ECE before": calculate_smooth_ece(mine.said, mine.outcome),
-                "smooth ECE after": calculate_smooth_ece(unseen, mine.outcome),
+                "brier_before": calculate_brier_score(mine.said, mine.outcome),
+                "brier_after": calculate_brier_score(unseen, mine.outcome),
+                "smooth_ece_before": calculate_smooth_ece(mine.said, mine.outcome),
+                "smooth_ece_after": calculate_smooth_ece(unseen, mine.outcome),
             }
         )
     return found

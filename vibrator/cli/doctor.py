@@ -94,11 +94,13 @@ def _core() -> Iterator[dict[str, str]]:
     names = [
         line.split(";")[0].strip() for line in requires("vibrator") or () if "extra ==" not in line
     ]
+    found = []
     for name in ("vibrator", *(_name(line) for line in names)):
         try:
-            yield _row(name, OK, version(name))
+            found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             yield _row(name, FAILED, "not installed", f"pip install '{name}'")
+    yield _row("packages", OK, ", ".join(found))
 
 
 def _name(requirement: str) -> str:
@@ -117,28 +119,28 @@ def _extras() -> Iterator[dict[str, str]]:
         words = f"for {FOR_WHAT[extra]}"
         if missing:
             cure = f"pip install 'vibrator[{extra}]'"
-            yield _row(f"extra {extra}", ABSENT, f"{words}; lacks {', '.join(missing)}", cure)
+            yield _row(extra, ABSENT, f"{words}; lacks {', '.join(missing)}", cure)
         else:
-            yield _row(f"extra {extra}", OK, words)
+            yield _row(extra, OK, words)
 
 
 def _models(name: str) -> Iterator[dict[str, str]]:
     names = dict.fromkeys(["embedded", name])
     for one in names:
         yield _tried(
-            f"model {_without_secrets(one)}",
+            _without_secrets(one),
             partial(_read_a_sentence, one),
             "choose another --encoder",
         )
     cached = _hub_cache() / "models--hkunlp--instructor-base"
     if cached.is_dir():
-        yield _row("model hkunlp/instructor-base", OK, "on this machine")
+        yield _row("instructor-base", OK, "on this machine")
     else:
         yield _row(
-            "model hkunlp/instructor-base",
+            "instructor-base",
             ABSENT,
             "not on this machine",
-            "fetched from huggingface.co at its first use; or --encoder embedded",
+            "--encoder instructor-base fetches it from huggingface.co",
         )
 
 

@@ -65,7 +65,7 @@ def _row(one: Any) -> dict[str, Any]:
         "said": one.said,
         "happened": one.happened,
         "brier": one.brier_score,
-        "smooth ECE": one.smooth_ece,
-        "evidence (log10)": one.log10_evidence,
+        "smooth_ece": one.smooth_ece,
+        "log10_odds": one.log10_evidence,
         "refit": one.alarm,
     }

@@ -14,7 +14,7 @@ import typer
 
 from vibrator.actions import UserAction, utc_now
 from vibrator.cli._files import COLUMNS, DELIMITER, SKIP, TIMEZONE, Reading, tell
-from vibrator.cli._output import Format, show
+from vibrator.cli._output import Format, progress, show
 from vibrator.cli._store import ENCODER, STORE, TENANT
 from vibrator.errors import BadInput
 
@@ -106,7 +106,7 @@ class _Import:
         read = new = 0
         if self.reading.on_error == "raise":
             read = sum(1 for _ in self._actions(path))  # a fault further down stops it here
-        stream = self._actions(path)
+        stream = progress(self._actions(path), "importing", read or None)
         read = 0
         while batch := list(islice(stream, BATCH)):
             read += len(batch)

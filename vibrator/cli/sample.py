@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from vibrator.cli._output import Format, show, whole_file, write_text
 from vibrator.errors import BadInput
 
 PANEL = "Try"
-PEOPLE, DAYS, A_DAY = 40, 30, 4.0
+PEOPLE, DAYS, A_DAY = 40, 10, 4.0
+SHOWN = 1_500
 
 
 def run(
@@ -28,7 +28,7 @@ def run(
     Example: vibrator sample sample
     """
     from vibrator.datasets import write_actions
-    from vibrator.synthetic import SyntheticWorld, synthetic_item_corpus, synthetic_slider_texts
+    from vibrator.synthetic import SyntheticWorld, synthetic_slider_texts
 
     names = ("actions.csv", "items.csv", "sliders.json", "shown.csv")
     there = [name for name in names if (folder / name).exists()]
@@ -36,15 +36,18 @@ def run(
         raise BadInput(f"{folder} holds {', '.join(there)} already; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     world = SyntheticWorld(seed=seed, people=PEOPLE, actions_per_day=A_DAY)
-    until = world.start + timedelta(days=DAYS)
-    actions = [a for a in world.actions(PEOPLE * DAYS * 5) if a.timestamp and a.timestamp < until]
+    actions = list(world.actions(int(PEOPLE * DAYS * A_DAY)))
+    corpus: dict[str, str] = {}  # text to id: texts repeat after some dozens a slider
     shown = [
-        (one.at.isoformat(), one.user_id, one.item.item_id, int(one.positive))
-        for one in world.shown(3_000)
-        if one.at < until
+        (
+            one.at.isoformat(),
+            one.user_id,
+            corpus.setdefault(one.item.text, one.item.item_id),
+            int(one.positive),
+        )
+        for one in world.shown(SHOWN)
     ]
-    corpus = synthetic_item_corpus(len(shown), seed, sliders=world.sliders)
-    items = [(item.item_id, item.text) for item in corpus]
+    items = [(item_id, text) for text, item_id in corpus.items()]
     sliders = {"sliders": synthetic_slider_texts(world.sliders)}
     write_actions(actions, folder / "actions.csv")
     _write(folder / "items.csv", ("id", "text"), items)

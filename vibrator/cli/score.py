@@ -28,7 +28,7 @@ from vibrator.cli._files import (
     read_people,
     read_rows,
 )
-from vibrator.cli._output import Format, note, show
+from vibrator.cli._output import Format, note, progress, show
 from vibrator.cli._store import ENCODER
 from vibrator.errors import UnknownName
 
@@ -107,7 +107,7 @@ def _of_shown(
     scorer.encoder.encode_actions([action for did in people.values() for action in did])
     scorer.encoder.encode_items(list(texts.values()))
     strangers = 0
-    for row in rows:
+    for row in progress(rows, "scoring", len(rows)):
         user, item_id, at = row["user_id"], row["item_id"], row["timestamp"]
         if item_id not in texts:
             raise UnknownName(f"no item {item_id!r} among the items, but it was shown")
