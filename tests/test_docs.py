@@ -14,6 +14,7 @@ PAGES = sorted(
     for page in (ROOT / "README.md", ROOT / "DATA_INTEGRATION.md", *(ROOT / "docs").glob("**/*.md"))
     if "```python" in page.read_text(encoding="utf-8")
 )
+NEEDS_EXTRAS = {"ltv.md", "service.md"}  # their pages run in the full environment
 BLOCK = re.compile(
     r"^(?:<!-- (?P<mark>[\w-]+) -->\n)?```python\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
 )
@@ -38,7 +39,17 @@ def run(pieces, folder, environment):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page,
+            marks=[pytest.mark.integration] * (page.name in NEEDS_EXTRAS),
+            id=page.relative_to(ROOT).as_posix(),
+        )
+        for page in PAGES
+    ],
+)
 def test_the_blocks_of_a_page_run(page, tmp_path):
     run([code for mark, code in blocks(page) if mark != "integration"], tmp_path, {})
 

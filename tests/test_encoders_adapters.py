@@ -15,6 +15,7 @@ def encoder():
     return InstructionalEncoder("embedded")
 
 
+@pytest.mark.integration
 def test_langchain_documents_and_queries(encoder):
     from langchain_core.embeddings import Embeddings
     from langchain_core.vectorstores import InMemoryVectorStore

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 NEEDS_DATA = {"rees46_quickstart.py"}  # run with a sample of its own in test_replay_cli
-NEEDS_EXTRAS = {"lifetime_value.py"}
+NEEDS_EXTRAS = {"batch_scoring.py", "lifetime_value.py", "service_client.py"}
 FOLDER = Path(__file__).parents[1] / "examples"
 EXAMPLES = sorted(path for path in FOLDER.glob("*.py") if path.name not in NEEDS_DATA)
 
