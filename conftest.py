@@ -1,4 +1,4 @@
-"""On the light core the rooms of an absent extra are not collected; the full environment has all."""
+"""On the light core the rooms of an absent extra are not collected; CI has them all."""
 
 from importlib.util import find_spec
 
