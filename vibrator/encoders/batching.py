@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ class Batcher(Generic[Item]):
     """Runs `forward` on batches of similar length, shared among all threads that ask.
 
     One queue and no waiting for company: whichever caller finds the model free takes everything
-    that has gathered meanwhile along. `forward` is called by one thread at a time.
+    that has gathered meanwhile along. `forward` is called by one thread at a time. With
+    `token_budget`, a batch of several texts is no more tokens than that, padding included.
 
     >>> batcher = Batcher(lambda words: np.array([[len(word)] for word in words]), batch_size=2)
     >>> batcher.rows(["three", "a", "four"], lengths=[5, 1, 4]).ravel().tolist()
@@ -42,12 +44,13 @@ class Batcher(Generic[Item]):
 
     forward: Callable[[list[Item]], Vectors]
     batch_size: int
+    token_budget: int | None = None
     _queue: deque[_Job[Item]] = field(default_factory=deque, init=False, repr=False)
     _model: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def rows(self, items: Sequence[Item], lengths: Sequence[int]) -> Vectors:
         """One row an item, in their order; at least one item."""
-        plan = batches(lengths, self.batch_size)
+        plan = batches(lengths, self.batch_size, self.token_budget)
         parts = [
             self._row_block([items[i] for i in places], [lengths[i] for i in places])
             for places in plan
@@ -88,23 +91,28 @@ class Batcher(Generic[Item]):
 
     def _run(self, jobs: list[_Job[Item]]) -> None:
         items = [item for job in jobs for item in job.items]
-        plan = batches([length for job in jobs for length in job.lengths], self.batch_size)
+        lengths = [length for job in jobs for length in job.lengths]
+        plan = batches(lengths, self.batch_size, self.token_budget)
         rows = in_order([self.forward([items[i] for i in places]) for places in plan], plan)
         ends = np.cumsum([len(job.items) for job in jobs])
         for job, part in zip(jobs, np.split(rows, ends[:-1]), strict=True):
             job.rows = part
 
 
-def batches(lengths: Sequence[int], size: int) -> list[list[int]]:
+def batches(lengths: Sequence[int], size: int, token_budget: int | None = None) -> list[list[int]]:
     """Positions batched from the longest down, so that padding never more than doubles a text.
 
     >>> batches([3, 100, 90, 4, 95], size=2)
     [[1, 4], [2], [3, 0]]
+    >>> batches([30, 30, 30], size=8, token_budget=64)
+    [[0, 1], [2]]
     """
+    budget = math.inf if token_budget is None else token_budget
     plan: list[list[int]] = []
     longest = 0
     for place in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if not plan or len(plan[-1]) == size or SHORT < longest > 2 * lengths[place]:
+        full = plan and (len(plan[-1]) == size or (len(plan[-1]) + 1) * longest > budget)
+        if not plan or full or SHORT < longest > 2 * lengths[place]:
             plan.append([])
             longest = lengths[place]
         plan[-1].append(place)
