@@ -18,7 +18,7 @@ def run(
     active: float = typer.Option(0.1, help="Share of the people that is seen on a day."),
     kept_days: float = typer.Option(365.0, help="How long the log is kept."),
     cost: list[str] = typer.Option(
-        [], "--cost", help="A cost that you measured, such as score_pair_us=2.", metavar="NAME=N"
+        [], "--cost", help="A cost that you measured, such as score_user_us=300.", metavar="NAME=N"
     ),
     how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
 ) -> None:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from vibrator.encoders.ports import EncoderConfig
 from vibrator.errors import BadInput
 from vibrator.optional import need
@@ -136,7 +138,9 @@ def _state(work: Work, pieces: Sequence[Piece]) -> list[str]:
 
 
 def _make(work: Work, piece: Piece, folder: str, name: str) -> Part:
-    return write_part(folder, name, work.frame(piece))
+    # Sums of several threads differ in their last bits from those of one: here, there is one.
+    with threadpool_limits(1):
+        return write_part(folder, name, work.frame(piece))
 
 
 def _parts(work: Work, left: dict[str, Piece], folder: str, client: Any) -> Iterator[Part]:

@@ -26,7 +26,8 @@ class Costs:
     fold_user_us: float = 62.0
     fold_kept_us: float = 34.0
     fold_summed_us: float = 0.8
-    score_pair_us: float = 4.0
+    score_user_us: float = 700.0  # a profile read and looked at
+    score_pair_us: float = 0.5  # where only the best are kept
     online_event_us: float = 500.0  # the bar of benchmarks/stores.py: appended one by one
     profile_bytes: float = 6_420.0
     profile_event_bytes: float = 1_163.0
@@ -147,11 +148,14 @@ def _nightly(load: Load, costs: Costs, machines: Machines) -> Iterator[Need]:
         f"{active:,.0f} users x ({costs.fold_user_us:g} + {kept:.1f} kept x "
         f"{costs.fold_kept_us:g} + {summed:.1f} summed x {costs.fold_summed_us:g}) us",
     )  # fmt: skip
-    scoring = load.users * load.active * load.items * costs.score_pair_us / 1e6
+    scoring = active / 1e6 * (costs.score_user_us + load.items * costs.score_pair_us)
     yield Need(
-        "scoring all items for the active", scoring / 3600, "core hours",
-        f"{active:,.0f} users x {load.items:,.0f} items x {costs.score_pair_us:g} us",
-    )  # fmt: skip
+        "scoring all items for the active",
+        scoring / 3600,
+        "core hours",
+        f"{active:,.0f} users x ({costs.score_user_us:g} + {load.items:,.0f} items x "
+        f"{costs.score_pair_us:g}) us",
+    )
     hours = (seconds + scoring) / 3600
     yield Need(
         "Dask workers", math.ceil(hours / machines.batch_hours / machines.core_use), "cores",
