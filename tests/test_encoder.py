@@ -106,6 +106,7 @@ def test_memory_is_bounded():
     small = InstructionalEncoder(EncoderConfig("embedded", memory_vectors=40))
     for start in range(0, 400, 10):
         small.encode_items([f"text {i}" for i in range(start, start + 10)])
+        small.encode_items([f"text {i}" for i in range(max(start - 15, 0), start)])
     assert len(small._memory) + len(small._older) <= 40
 
 

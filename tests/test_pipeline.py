@@ -277,6 +277,51 @@ def test_diversity_prefers_what_is_unlike_the_items_above(scorer):
         scorer.rank(actions_of("chioma"), texts, 2, diversity=1.5)
 
 
+def test_unread_words_keep_the_half_lives_of_their_profile(scorer):
+    lives = {"fast": timedelta(hours=1), "slow": timedelta(hours=2)}
+    words = Profile.from_actions(actions_of("ada"), **lives)
+    read = Profile.from_actions(actions_of("ada"), ENCODER, **lives)
+    one, other = (scorer.score(p, CONTENT["depth"])["depth"] for p in (words, read))
+    assert one.evidence == pytest.approx(other.evidence)
+    assert one.raw_score == pytest.approx(other.raw_score)
+
+
+def test_a_batch_takes_what_can_be_iterated_once(scorer):
+    people = [iter(actions_of(name)) for name in PEOPLE]
+    once = scorer.score_batch(people, CONTENT)
+    again = scorer.score_batch(list(PEOPLE.values()), CONTENT)
+    assert np.array_equal(np.asarray(once.raw_score), np.asarray(again.raw_score))
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        (np.eye(256, dtype=np.int8)[:3], "floats"),
+        (np.full((3, 256), np.nan, dtype=np.float32), "NaN|length one"),
+        (np.full((3, 256), 1.0, dtype=np.float32), "length one"),
+        (np.ones((3, 7), dtype=np.float32), "256 wide"),
+    ],
+)
+def test_encoded_rows_that_cannot_be_right_are_refused(scorer, rows, named):
+    with pytest.raises(BadInput, match=named):
+        scorer.rank(actions_of("ada"), rows, 2)
+    with pytest.raises(BadInput, match=named):
+        scorer.score_batch([actions_of("ada")], rows)
+
+
+class Loud:
+    def transform(self, scores):
+        return np.full_like(scores, 1.7)
+
+
+def test_a_calibrator_that_leaves_the_unit_interval_is_refused():
+    scorer = SliderScorer(ENCODER, SLIDERS, calibrators={"depth": Loud()}, clock=lambda: NOW)
+    with pytest.raises(BadInput, match="from 0 to 1"):
+        scorer.score(actions_of("ada"), CONTENT["depth"])
+    with pytest.raises(BadInput, match="from 0 to 1"):
+        np.asarray(scorer.score_batch([actions_of("ada")], CONTENT).probability)
+
+
 def test_scores_print_as_a_table(scorer):
     scores = scorer.score(actions_of("ada"), CONTENT["depth"])
     table = str(scores)

@@ -1,5 +1,6 @@
 """A profile is a fold: order, partition and storage leave no trace in it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import numpy as np
@@ -90,6 +91,58 @@ def test_an_event_from_the_future_weighs_nothing_yet():
     assert np.allclose(with_it.vector, without.vector)
     assert with_it.evidence == pytest.approx(without.evidence)
     assert with_it.recency_hours == without.recency_hours
+
+
+def hourly(count):
+    return [
+        UserAction(
+            "click", f"ridge path {i % 9}", timestamp=NOW - timedelta(hours=i), action_id=str(i)
+        )
+        for i in range(count)
+    ]
+
+
+def test_reading_earlier_than_the_newest_actions_is_exact_or_refused():
+    actions = hourly(40)
+    profile = Profile.from_actions(actions, ENCODER)
+    earlier = NOW - timedelta(hours=10, minutes=30)
+    by_hand = Profile.from_actions([a for a in actions if a.timestamp <= earlier], ENCODER)
+    assert profile.at(earlier).evidence == pytest.approx(by_hand.at(earlier).evidence)
+    assert np.allclose(profile.at(earlier).vector, by_hand.at(earlier).vector)
+    long = Profile.from_actions(hourly(200), ENCODER)
+    with pytest.raises(BadInput, match="folded already"):
+        long.at(NOW - timedelta(hours=150))
+
+
+def test_more_events_of_the_future_than_the_ring_holds_weigh_nothing():
+    future = [
+        UserAction("click", f"brass band {i}", timestamp=NOW + timedelta(hours=i + 1))
+        for i in range(20)
+    ]
+    past = actions_of("ada")
+    mixed = Profile.from_actions([*past, *future], ENCODER).at(NOW)
+    alone = Profile.from_actions(past, ENCODER).at(NOW)
+    assert mixed.evidence == pytest.approx(alone.evidence)
+    assert np.allclose(mixed.vector, alone.vector)
+
+
+def evidence_in_threads(profile, threads=4):
+    with ThreadPoolExecutor(threads) as pool:
+        return set(pool.map(lambda _: profile.at(NOW).evidence, range(threads)))
+
+
+def test_threads_that_read_one_profile_agree():
+    found = [evidence_in_threads(Profile.from_actions(hourly(60), ENCODER)) for _ in range(40)]
+    assert all(len(answers) == 1 for answers in found)
+
+
+def test_vectors_that_are_not_finite_are_refused():
+    rows = ENCODER.encode_actions(actions_of("ada")).copy()
+    rows[0, 0] = np.nan
+    with pytest.raises(BadInput, match="finite"):
+        Profile().add(actions_of("ada"), rows)
+    with pytest.raises(BadInput, match="finite"):
+        read_actions(actions_of("ada"), rows, NOW)
 
 
 def test_years_of_silence_leave_a_direction_but_no_evidence():

@@ -134,10 +134,16 @@ class DecayedSum:
             self._pour(sums, self._decay(now - np.array(times)), values, cells)
         return sums
 
-    def newest(self) -> list[Event]:
-        """The newest events held apart, oldest first, at most `keep`."""
-        self.settle()
-        return sorted(self.open, key=_in_order)
+    def newest(self, now: float = np.inf) -> list[Event]:
+        """The newest events held apart that have happened by `now`, oldest first."""
+        happened = [event for event in list(self.open) if event.time <= now]
+        happened.sort(key=_in_order)
+        return happened[max(len(happened) - self.keep, 0) :]
+
+    def latest(self, now: float) -> float:
+        """The time of the latest event that counts at `now`; −∞ when there is none."""
+        times = [event.time for event in list(self.open) if event.time <= now]
+        return max(times, default=self.anchor)
 
     def copy(self) -> DecayedSum:
         """An independent twin."""

@@ -160,8 +160,7 @@ class InstructionalEncoder:
     def _revive(self, keys: Sequence[tuple[Role, str]]) -> None:
         """Carry what is still wanted of the older generation into the present one."""
         older = self._older
-        with self._lock:
-            self._memory.update((key, older[key]) for key in keys if key in older)
+        self._keep({key: older[key] for key in keys if key in older})
 
     def _fresh(self, keys: list[tuple[Role, str]]) -> dict[tuple[Role, str], Matrix]:
         by_role: dict[Role, list[str]] = {}
@@ -227,10 +226,13 @@ class InstructionalEncoder:
         room = self.config.memory_vectors
         if len(fresh) > room // 2:
             return  # a bulk encode would only push out what is in use
+        self._keep({key: row.copy() for key, row in fresh.items()})
+
+    def _keep(self, rows: dict[tuple[Role, str], Matrix]) -> None:
         with self._lock:
-            if len(self._memory) + len(fresh) > room // 2:  # two generations share the room
-                self._memory, self._older = {}, self._memory
-            self._memory.update((key, row.copy()) for key, row in fresh.items())
+            if len(self._memory) + len(rows) > self.config.memory_vectors // 2:
+                self._memory, self._older = {}, self._memory  # two generations share the room
+            self._memory.update(rows)
 
 
 class _progress:  # noqa: N801 - reads as a statement

@@ -124,6 +124,8 @@ class Profile:
             raise BadInput(f"{len(actions)} actions need as many rows, got shape {rows.shape}")
         if not len(rows):
             return
+        if not np.isfinite(rows).all():
+            raise BadInput("the vectors of actions must be finite")
         self._agree_on(fingerprint, rows.shape[1])
         for action, row in zip(actions, rows, strict=True):
             self._add_one(action, row)
@@ -175,15 +177,16 @@ class Profile:
         if self._timed is None or self._timeless is None:
             return None
         moment = require_aware("now", now).timestamp()
-        ring = [event for event in self._timed.newest() if event.time <= moment]
+        latest = self._timed.latest(moment)
         forever = self._timeless.read(0.0)[0]
-        if not ring and not self._timeless.open:
+        if latest == -math.inf and not self._timeless.open:
             return None
-        latest = max((event.time for event in ring), default=moment)
-        read_at = moment if forever[-1] > 0 else latest  # the ratio is free of a common decay
+        ring = self._timed.newest(moment)
+        faded = forever[-1] == 0 and latest > -math.inf
+        read_at = latest if faded else moment  # the ratio is free of a common decay
         fast, slow = self._timed.read(read_at) + forever
         evidence = self._timed.read(moment)[1, -1] + forever[-1]
-        fresh = (moment - latest) / 3600.0 if ring else math.inf
+        fresh = (moment - latest) / 3600.0
         actions, vectors, shares = self._reasons(ring, read_at, fast[-1], slow[-1])
         return Reading(
             vector=(_mean(fast) + _mean(slow)) / 2,
@@ -204,7 +207,10 @@ class Profile:
         """A compact, versioned form without pickle; `from_bytes` gives an equal profile."""
         if self.unread:
             raise BadInput("the profile holds unread words: read_with(encoder) comes first")
-        sums = [] if self._timed is None else [self._timed, self._timeless]
+        settled = self.copy()  # reading a profile never changes it
+        sums = [] if settled._timed is None else [settled._timed, settled._timeless]
+        for part in sums:
+            part.settle()  # type: ignore[union-attr]
         head = {
             "format": FORMAT,
             "fast": self.fast.total_seconds(),
@@ -316,8 +322,11 @@ def read_actions(
     decays = np.exp2(slopes * (ages - shift))
     mass = decays @ np.abs(weights)
     shares = weights * (HALF_AND_HALF / np.maximum(mass, SMALLEST_MASS) @ decays)
+    vector = shares @ vectors
+    if not math.isfinite(vector @ vector):
+        raise BadInput("the vectors of actions must be finite")
     return Reading(
-        vector=shares @ vectors,
+        vector=vector,
         recency_hours=_freshest_hours(actions, ages) if timeless else shift / 3600.0,
         evidence=float(mass[1] * 2.0 ** (-shift / slow.total_seconds())),
         actions=tuple(actions),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vibrator.encoders.ports import EMBEDDED, EncoderConfig
-from vibrator.errors import ArtefactError
+from vibrator.errors import ArtefactError, BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,14 +103,14 @@ class EmbeddedModel:
     def _ids_of(self, words: set[str]) -> dict[str, tuple[int, ...]]:
         """Token ids by word. Nothing is ever forgotten, so that threads can share the memory."""
         known = self._remembered
-        fresh = sorted(words - known.keys())
+        fresh = sorted(word for word in words if word not in known)
         if not fresh:
             return known
         encodings = self._tokenizer.encode_batch_fast(fresh, add_special_tokens=False)
         found = {word: tuple(encoding.ids) for word, encoding in zip(fresh, encodings, strict=True)}
         if len(known) < REMEMBERED_WORDS:
             known.update({w: ids for w, ids in found.items() if len(w) <= LONGEST_REMEMBERED})
-        return found | {word: known[word] for word in words - found.keys()}
+        return found | {word: known[word] for word in words if word not in found}
 
     def _pooled(self, rows: list[list[int]]) -> Floats:
         """Add up first tokens, then second ones: longest texts first, so that each is a slice."""
@@ -130,6 +130,8 @@ class EmbeddedModel:
 
 def open_embedded(config: EncoderConfig) -> EmbeddedModel:
     """The model that ships inside, loaded once, or one of its kind from the folder named."""
+    if config.dimensions is not None or config.revision is not None:
+        raise BadInput("the embedded model has one revision and one number of dimensions")
     return _loaded(FOLDER if config.model_name == EMBEDDED else Path(config.model_name))
 
 

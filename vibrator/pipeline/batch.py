@@ -136,7 +136,10 @@ class ScoreBatch:
         for column, name in enumerate(self.sliders):
             if name in self._scorer.calibrators and raw is not None:
                 scores = raw[:, column].astype(np.float64)
-                out[:, column] = self._scorer.calibrators[name].transform(scores)
+                answers = np.asarray(self._scorer.calibrators[name].transform(scores))
+                if not ((answers >= 0) & (answers <= 1)).all():
+                    raise BadInput(f"the calibrator of {name!r} must answer from 0 to 1")
+                out[:, column] = answers
         return out
 
     def _items_of(self, by_item: Block, people: slice) -> Block:

@@ -15,6 +15,7 @@ from vibrator.vectors import top_k
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+UNIT_TOLERANCE = 1e-3  # half precision keeps lengths to this
 POOL = 10  # times k: the best candidates among which diversity chooses
 
 
@@ -55,8 +56,9 @@ class Contents(NamedTuple):
 def require_items(items: Any, encode: Callable[[Sequence[str]], NDArray[np.floating]]) -> Contents:
     """Keys and rows of texts, of a mapping of id to text, or of an encoded matrix."""
     if isinstance(items, np.ndarray):
-        if items.ndim != 2:
-            raise BadInput(f"encoded items must be a matrix, got shape {items.shape}")
+        if items.ndim != 2 or not np.issubdtype(items.dtype, np.floating):
+            found = f"{items.dtype} of shape {items.shape}"
+            raise BadInput(f"encoded items must be a matrix of floats, got {found}")
         return Contents(range(len(items)), items)
     if isinstance(items, Mapping):
         texts = list(items.values())
@@ -65,6 +67,13 @@ def require_items(items: Any, encode: Callable[[Sequence[str]], NDArray[np.float
         raise BadInput(f"items must be a list of texts, got the single text {items[:40]!r}")
     texts = list(items)
     return Contents(range(len(texts)), encode(texts), texts)
+
+
+def require_unit_rows(rows: NDArray[np.floating]) -> None:
+    """Refuse encoded rows that are not of length one, as the encoder gives them."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    if not (np.abs(lengths - 1.0) <= UNIT_TOLERANCE).all():  # NaN fails as well
+        raise BadInput(f"encoded rows must be of length one, got lengths up to {lengths.max():.6g}")
 
 
 def diverse(

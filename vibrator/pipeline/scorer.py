@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,13 @@ from vibrator.pipeline.penalties import (
     pulls,
     require_penalties,
 )
-from vibrator.pipeline.ranking import Ranking, diverse, require_items
+from vibrator.pipeline.ranking import (
+    Contents,
+    Ranking,
+    diverse,
+    require_items,
+    require_unit_rows,
+)
 from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval
 from vibrator.profile import Profile, Reading, read_actions
 from vibrator.sliders import Slider, SliderSet, SliderVector
@@ -130,9 +136,14 @@ class SliderScorer:
         people = (
             dict(all_actions) if isinstance(all_actions, Mapping) else dict(enumerate(all_actions))
         )
-        self._warm(people.values())
-        readings = [self._reading(p, moment, cold_start=cold_start) for p in people.values()]
-        contents = require_items(content_items, self._items)
+        read = [
+            person if isinstance(person, Profile) else _listed(person, cold_start=cold_start)
+            for person in people.values()
+        ]
+        self._warm(read)
+        readings = [self._reading(person, moment, cold_start=cold_start) for person in read]
+        contents = self._contents_of(content_items)
+        require_unit_rows(contents.vectors)
         if pairs and len(contents.keys) != len(people):
             raise BadInput(
                 f"pairs need equal numbers, got {len(people)} people, {len(contents.keys)} items"
@@ -165,13 +176,18 @@ class SliderScorer:
         """
         reading = self._reading(profile, self._now(now), cold_start=True)
         weights = self.feature_weights.under(context)
-        keys, vectors, texts = require_items(items, self._items)
+        if not isinstance(k, int) or k < 0:
+            raise BadInput(f"k must be a whole number from 0, got {k!r}")
+        keys, vectors, texts = self._contents_of(items)
         query, constant = self._query(reading, weights, slider)
         scores = vectors @ query.astype(vectors.dtype, copy=False)
         pulled = self._pulls(texts, vectors)
         if self.penalties:
             scores = scores + pulled.sum(axis=1)
+        if np.isnan(scores.min(initial=0.0)):
+            raise BadInput("encoded rows must be finite, got NaN among them")
         chosen = diverse(scores, vectors, k, diversity)
+        require_unit_rows(vectors[chosen])
         outputs = {
             keys[i]: self.outputs(
                 reading,
@@ -300,7 +316,7 @@ class SliderScorer:
     def _reading(self, person: Person, now: datetime, *, cold_start: bool) -> Reading | None:
         if isinstance(person, Profile):
             if person.events == len(person.unread) > 0:
-                return self._read_list(person.unread, now)
+                return self._read_list(person.unread, now, fast=person.fast, slow=person.slow)
             if person.fingerprint and person.fingerprint != getattr(
                 self.encoder, "fingerprint", person.fingerprint
             ):
@@ -311,10 +327,13 @@ class SliderScorer:
             return person.read_with(self.encoder).at(now)
         return self._read_list(_listed(person, cold_start=cold_start), now)
 
-    def _read_list(self, actions: Sequence[UserAction], now: datetime) -> Reading | None:
+    def _read_list(
+        self, actions: Sequence[UserAction], now: datetime, **half_lives: timedelta
+    ) -> Reading | None:
         if not actions:
             return None
-        return read_actions(actions, np.asarray(self.encoder.encode_actions(actions)), now)
+        vectors = np.asarray(self.encoder.encode_actions(actions))
+        return read_actions(actions, vectors, now, **half_lives)
 
     def _warm(self, people: Iterable[Person]) -> None:
         """Encode the words of all people in one call, so that each reading finds its own cached."""
@@ -346,6 +365,13 @@ class SliderScorer:
         if not 0.0 < length < math.inf:
             raise BadInput("content must have a finite vector that is not all zero")
         return np.asarray(vector / length)
+
+    def _contents_of(self, items: Any) -> Contents:
+        contents = require_items(items, self._items)
+        width = self.slider_vectors.shape[1]
+        if len(contents.vectors) and contents.vectors.shape[1] != width:
+            raise BadInput(f"encoded rows must be {width} wide, got {contents.vectors.shape[1]}")
+        return contents
 
     def _items(self, texts: Sequence[str]) -> NDArray[np.floating]:
         vectors = np.asarray(self.encoder.encode_items(texts))
@@ -379,13 +405,15 @@ def _named(row: Sequence[float]) -> dict[str, float]:
 def _calibrated(calibrator: Any, raw: float, reach: float) -> tuple[float, float, float]:
     """Probability and interval by a calibrator; one without an interval keeps the logit's reach."""
     probability = np.asarray(calibrator.transform(np.array([raw])), dtype=np.float64)
+    if not 0.0 <= probability[0] <= 1.0:
+        raise BadInput(f"a calibrator must answer from 0 to 1, got {float(probability[0])}")
     own = getattr(calibrator, "interval", None)
     low, high = interval(probability, reach) if own is None else own(np.array([raw]))
     return float(probability[0]), float(low[0]), float(high[0])
 
 
 def _listed(actions: Any, *, cold_start: bool) -> Sequence[UserAction]:
-    if isinstance(actions, (str, bytes, UserAction)):
+    if isinstance(actions, (str, bytes, UserAction)) or not isinstance(actions, Iterable):
         raise BadInput(f"actions must be a list of UserAction or a Profile, got {actions!r}")
     listed = list(actions)
     if listed and set(map(type, listed)) == {UserAction}:
