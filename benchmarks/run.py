@@ -10,11 +10,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "bench-results"
-NOT_BENCHMARKS = {"run", "report", "movies"}
 
 
 def names(wanted):
-    found = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in NOT_BENCHMARKS)
+    programs = [p for p in HERE.glob("*.py") if "__main__" in p.read_text(encoding="utf-8")]
+    found = sorted(path.stem for path in programs if path.stem != "run")
     stray = sorted(set(wanted) - set(found))
     if stray:
         sys.exit(f"no benchmark is called {', '.join(stray)}; there are {', '.join(found)}")
