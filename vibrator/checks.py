@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from numbers import Integral, Real
 
 from vibrator.errors import BadInput
 
@@ -26,9 +27,16 @@ def require_text(name: str, value: object) -> str:
 
 def require_finite(name: str, value: object) -> float:
     """A number that is neither NaN nor infinite; a truth value is not a number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # Python's own two first: asking Real is slow, and only numpy's numbers and fractions need it
+    if isinstance(value, bool) or not isinstance(value, (float, int, Real)):
         raise BadInput(f"{name} must be a finite number, got {value!r}")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise BadInput(f"{name} must be a finite number, got one beyond every float") from None
+    if not math.isfinite(number):
+        raise BadInput(f"{name} must be a finite number, got {value!r}")
+    return number
 
 
 def require_positive(name: str, value: object) -> float:
@@ -45,10 +53,22 @@ def require_share(name: str, value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def require_count(name: str, value: object) -> int:
+    """A whole number of at least one; a truth value is not a number."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise BadInput(f"{name} must be a whole number, got {value!r}")
+    if value < 1:
+        raise BadInput(f"{name} must be at least 1, got {value!r}")
+    return int(value)
+
+
 def require_aware(name: str, value: object) -> datetime:
     """The time in UTC; naive times are refused, because nobody can know what they mean."""
     if not isinstance(value, datetime):
         raise BadInput(f"{name} must be a datetime, got {value!r}")
     if value.tzinfo is None or value.utcoffset() is None:
         raise BadInput(f"{name} must carry a timezone, got the naive {value!r}")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise BadInput(f"{name} must lie in the years 1 to 9999 of UTC, got {value!r}") from None

@@ -42,10 +42,15 @@ class PlattCalibrator(Calibrator):
         """The line of least log loss; a slope below zero says that the scores point backwards."""
         rows = Labelled.checked(scores, labels, weights)
         rows.require_spread()
-        centre, scale = rows.scores.mean(), rows.scores.std()
-        columns = np.column_stack([(rows.scores - centre) / scale, np.ones_like(rows.scores)])
+        low, spread = rows.scores.min(), np.ptp(rows.scores)
+        unit = (rows.scores - low) / spread  # first, since the squares of tiny scores vanish
+        centre, scale = unit.mean(), unit.std()
+        columns = np.column_stack([(unit - centre) / scale, np.ones_like(unit)])
         slope, intercept = logistic_fit(columns, rows.softened(), rows.weights)
-        return type(self)(float(slope / scale), float(intercept - slope * centre / scale))
+        slope /= scale
+        with np.errstate(over="ignore"):  # a slope beyond every float is refused by name
+            steep = slope / spread
+        return type(self)(float(steep), float(intercept - slope * (centre + low / spread)))
 
     def _probabilities(self, scores: Floats) -> Floats:
         slope, intercept = self._known()

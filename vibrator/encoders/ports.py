@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from vibrator.checks import require_text
+from vibrator.checks import require_count, require_text
 from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
@@ -44,10 +44,9 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         require_text("model_name", self.model_name)
         for name in ("batch_size", "memory_vectors"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)!r}")
-        if self.dimensions is not None and self.dimensions < 1:
-            raise BadInput(f"dimensions must be at least 1, got {self.dimensions!r}")
+            require_count(name, getattr(self, name))
+        if self.dimensions is not None:
+            require_count("dimensions", self.dimensions)
 
 
 @runtime_checkable

@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from vibrator.encoders.ports import EMBEDDED, EncoderConfig, EncoderModel, Factory
-from vibrator.errors import ModelUnavailable, UnknownName
+from vibrator.errors import ArtefactError, ModelUnavailable, UnknownName
 
 INSTRUCTOR_SIZES = ("base", "large", "xl")
 SHORT_NAMES = {f"instructor-{size}": f"hkunlp/instructor-{size}" for size in INSTRUCTOR_SIZES}
@@ -76,12 +77,15 @@ def ways_out() -> str:
 
 
 def _kind_of_folder(folder: Path) -> str:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        config = {}
+    config = _settings(folder / "config.json")
     if "vibrator" in config:
-        return str(config["vibrator"])
+        kind = str(config["vibrator"])
+        if kind not in MODELS:
+            raise ArtefactError(
+                f"'vibrator' in {str(folder / 'config.json')!r} must be one of {sorted(MODELS)}, "
+                f"got {kind!r}"
+            )
+        return kind
     if not (folder / "modules.json").exists() and not config:
         raise ModelUnavailable(
             f"{str(folder)!r} is not a model folder: it has no modules.json and no config.json; "
@@ -92,8 +96,19 @@ def _kind_of_folder(folder: Path) -> str:
 
 def _is_instructor(folder: Path, config: dict[str, object]) -> bool:
     for place in (folder, folder / "0_Transformer"):
-        path = place / "config.json"
-        if path.exists():
-            config = json.loads(path.read_text(encoding="utf-8"))
+        if (place / "config.json").exists():
+            config = _settings(place / "config.json")
             break
     return config.get("model_type") == "t5"
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise ArtefactError(f"{str(path)!r} must be JSON: {problem}") from None
+    if not isinstance(found, dict):
+        raise ArtefactError(f"{str(path)!r} must hold a JSON object, got {found!r:.80}")
+    return found
