@@ -21,9 +21,15 @@ def _require_feature(feature: Any) -> str:
     return str(feature)
 
 
-def _require_factor(feature: str, factor: Any) -> None:
-    if require_finite(f"weight of {feature}", factor) < 0:
+def _require_factor(feature: Any, factor: Any) -> float:
+    number = require_finite(f"weight of {_require_feature(feature)}", factor)
+    if number < 0:
         raise BadInput(f"weight of {feature} must not be negative, got {factor!r}")
+    return number
+
+
+def _factors(given: Mapping[str, float]) -> dict[str, float]:
+    return {feature: _require_factor(feature, factor) for feature, factor in given.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,7 @@ class ContextRule:
 
     def __post_init__(self) -> None:
         require_text("context key", self.key)
-        _require_feature(self.feature)
-        _require_factor(self.feature, self.factor)
+        object.__setattr__(self, "factor", _require_factor(self.feature, self.factor))
 
     def holds(self, context: Mapping[str, Any]) -> bool:
         """Whether this context asks for it."""
@@ -68,12 +73,10 @@ class FeatureWeights:
     rules: tuple[ContextRule, ...] = DEFAULT_RULES
 
     def __post_init__(self) -> None:
-        for factors in (self.base, *self.segments.values()):
-            for feature, factor in factors.items():
-                _require_feature(feature)
-                _require_factor(feature, factor)
-        base = {feature: float(self.base.get(feature, 0.0)) for feature in FEATURES}
+        base = dict.fromkeys(FEATURES, 0.0) | _factors(self.base)
         object.__setattr__(self, "base", _normalised(base))
+        segments = {segment: _factors(given) for segment, given in self.segments.items()}
+        object.__setattr__(self, "segments", segments)
 
     def under(self, context: Mapping[str, Any] | None) -> dict[str, float]:
         """The weights in this context."""
