@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from vibrator.checks import require_aware, require_finite, require_text
+from vibrator.checks import require_aware, require_finite, require_share, require_text
 from vibrator.errors import BadInput
 
 NOTHING = "nothing"  # the arm that shows nothing; always there, always allowed
+ROUNDING = 1e-6  # how far probabilities may be off after a journey through single precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,14 @@ class Decision:
         for name in ("decision_id", "user_id", "arm", "reason", "surface"):
             require_text(name, getattr(self, name))
         object.__setattr__(self, "at", require_aware("at", self.at))
-        if not 0.0 < self.propensity <= 1.0:
+        for name in ("candidates", "chosen"):
+            object.__setattr__(self, name, _texts(name, getattr(self, name)))
+        propensity = require_finite("propensity", self.propensity)
+        if not 0.0 < propensity <= 1.0:
             raise BadInput(f"propensity must lie in (0, 1], got {self.propensity!r}")
+        object.__setattr__(self, "propensity", propensity)
+        if self.propensities:
+            _require_agreement(self.arm, propensity, self.propensities)
         stray = set(self.chosen) - set(self.candidates)
         if stray:
             raise BadInput(f"chosen items must be candidates, got {sorted(stray)}")
@@ -76,10 +83,11 @@ class Outcome:
         for name in ("decision_id", "what"):
             require_text(name, getattr(self, name))
         object.__setattr__(self, "at", require_aware("at", self.at))
-        if self.dwell_ms is not None and require_finite("dwell_ms", self.dwell_ms) < 0:
+        for name in ("dwell_ms", "reward"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, require_finite(name, getattr(self, name)))
+        if self.dwell_ms is not None and self.dwell_ms < 0:
             raise BadInput(f"dwell_ms must not be negative, got {self.dwell_ms!r}")
-        if self.reward is not None:
-            require_finite("reward", self.reward)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,8 @@ class Consent:
     def __post_init__(self) -> None:
         for name in ("user_id", "purpose"):
             require_text(name, getattr(self, name))
+        if not isinstance(self.granted, bool):
+            raise BadInput(f"granted must be True or False, got {self.granted!r}")
         object.__setattr__(self, "at", require_aware("at", self.at))
         if self.until is not None:
             object.__setattr__(self, "until", require_aware("until", self.until))
@@ -175,3 +185,22 @@ class Policy(Protocol):
 def refuse_all(situation: Situation, reason: str) -> dict[str, str]:
     """Every candidate refused for one reason."""
     return dict.fromkeys(situation.candidates, reason)
+
+
+def _texts(name: str, given: Any) -> tuple[str, ...]:
+    listed = isinstance(given, Sequence) and not isinstance(given, (str, bytes))
+    if not listed or not all(isinstance(text, str) for text in given):
+        raise BadInput(f"{name} must be a sequence of texts, got {given!r}")
+    return tuple(given)
+
+
+def _require_agreement(arm: str, propensity: float, propensities: Mapping[str, float]) -> None:
+    total = sum(require_share(f"propensities[{a!r}]", share) for a, share in propensities.items())
+    if abs(total - 1.0) > ROUNDING:
+        raise BadInput(f"propensities must add up to 1, got {total!r}")
+    if arm not in propensities:
+        raise BadInput(f"arm must be one of the propensities' {sorted(propensities)}, got {arm!r}")
+    if abs(propensities[arm] - propensity) > ROUNDING:
+        raise BadInput(
+            f"propensity must be propensities[{arm!r}] = {propensities[arm]!r}, got {propensity!r}"
+        )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from vibrator.checks import require_finite
 from vibrator.errors import BadInput, UnknownName
 
 
@@ -26,10 +28,13 @@ class RewardMap:
             raise BadInput("a reward map needs at least one action")
         for action, steps in self.steps.items():
             bounds = [bound for bound, _ in steps]
-            if not bounds or bounds != sorted(set(bounds)) or bounds[-1] != math.inf:
-                raise BadInput(f"steps of {action!r} must rise and end at infinity, got {bounds}")
-            if not all(math.isfinite(reward) for _, reward in steps):
-                raise BadInput(f"rewards of {action!r} must be finite, got {list(steps)}")
+            rising = all(lower < bound for lower, bound in pairwise([0.0, *bounds]))
+            if not bounds or not rising or bounds[-1] != math.inf:
+                raise BadInput(
+                    f"steps of {action!r} must rise from above 0 to infinity, got {bounds}"
+                )
+            for _, reward in steps:
+                require_finite(f"every reward of {action!r}", reward)
 
     @classmethod
     def of(cls, data: Mapping[str, Sequence[Sequence[float | None]]]) -> RewardMap:
@@ -59,7 +64,7 @@ class RewardMap:
         """The reward of the first step whose bound lies above the dwell."""
         if action not in self.steps:
             raise UnknownName(f"no reward is known for {action!r}; known: {sorted(self.steps)}")
-        if not dwell_ms >= 0:
+        if require_finite("dwell_ms", dwell_ms) < 0:
             raise BadInput(f"dwell_ms must not be negative, got {dwell_ms!r}")
         return next(reward for bound, reward in self.steps[action] if dwell_ms < bound)
 
