@@ -10,7 +10,7 @@ from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.slider_lint import lint_sliders
 from vibrator.slider_map import draw_slider_map, positions
-from vibrator.sliders import Slider, SliderSet
+from vibrator.sliders import Slider, SliderSet, SliderVector
 
 ENCODER = InstructionalEncoder("embedded")
 FAULTS = {
@@ -65,6 +65,22 @@ def test_the_map_is_a_picture_that_can_be_read_aloud():
 def test_a_map_of_few_is_drawn_too(count):
     few = dict(list(SLIDERS.items())[:count])
     assert "nan" not in draw_slider_map(few, ENCODER)
+
+
+@pytest.mark.parametrize("row", [[0.0, 0.0], [1.0, float("nan")], [[1.0]]])
+def test_a_vector_that_points_nowhere_says_so(row):
+    with pytest.raises(BadInput, match="a slider vector must be a finite row, not all zero, got"):
+        SliderSet({"calm": row})
+
+
+def test_vectors_of_different_lengths_are_refused_by_name():
+    with pytest.raises(BadInput, match=r"equally long, got lengths {'calm': 2, 'fun': 3}"):
+        SliderSet({"calm": [1.0, 2.0], "fun": SliderVector((1.0, 2.0, 3.0)), "docs": "manuals"})
+
+
+def test_a_slider_has_two_poles_or_one():
+    with pytest.raises(BadInput, match="opposite must differ from the slider text, got 'jokes '"):
+        Slider("jokes", "jokes ")
 
 
 def test_what_was_kept_for_another_text_does_not_belong():

@@ -37,6 +37,8 @@ class Slider:
         require_text("slider text", self.text)
         if self.opposite is not None:
             require_text("opposite", self.opposite)
+            if self.opposite.strip() == self.text.strip():
+                raise BadInput(f"opposite must differ from the slider text, got {self.opposite!r}")
         if not self.version:
             words = self.text if self.opposite is None else f"{self.text}\x1f{self.opposite}"
             object.__setattr__(self, "version", _digest(words.encode()))
@@ -52,7 +54,8 @@ class SliderVector:
     def __post_init__(self) -> None:
         array = np.asarray(self.vector, dtype=np.float64)
         if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all() or not array.any():
-            raise BadInput("a slider vector must be one finite row that is not all zero")
+            found = np.array2string(array, threshold=8)
+            raise BadInput(f"a slider vector must be a finite row, not all zero, got {found}")
         if not self.version:
             object.__setattr__(self, "version", _digest(array.tobytes()))
 
@@ -68,6 +71,7 @@ class SliderSet(Mapping[str, "Slider | SliderVector"]):
         if not isinstance(sliders, Mapping) or not sliders:
             raise BadInput(f"sliders must map at least one name to a text, got {sliders!r}")
         self._sliders = {require_text("slider name", n): _slider(s) for n, s in sliders.items()}
+        _require_one_width(self._sliders)
 
     def __getitem__(self, name: str) -> Slider | SliderVector:
         return self._sliders[name]
@@ -116,9 +120,16 @@ def _slider(value: Any) -> Slider | SliderVector:
     if isinstance(value, str):
         return Slider(value)
     try:
-        return SliderVector(tuple(np.asarray(value, dtype=np.float64).tolist()))
+        row = tuple(np.asarray(value, dtype=np.float64).tolist())
     except (TypeError, ValueError):
         raise BadInput(f"a slider must be a text, a vector or a Slider, got {value!r}") from None
+    return SliderVector(row)
+
+
+def _require_one_width(sliders: Mapping[str, Slider | SliderVector]) -> None:
+    widths = {n: len(s.vector) for n, s in sliders.items() if isinstance(s, SliderVector)}
+    if len(set(widths.values())) > 1:
+        raise BadInput(f"slider vectors must be equally long, got lengths {widths}")
 
 
 def _digest(content: bytes) -> str:
