@@ -2,13 +2,15 @@
 
 import math
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
+import numpy as np
 import pytest
 
 from vibrator.actions import ACTION_TYPES, UserAction, action_type, register_action_type
 from vibrator.errors import BadInput
 
+WEST = timezone(-timedelta(hours=5))
 DEFAULTS = {
     "write": ("User wrote:", 1.5), "click": ("User clicked on:", 1.0),
     "react": ("User reacted to:", 0.8), "read": ("User viewed:", 0.5),
@@ -51,6 +53,25 @@ def test_a_type_is_not_registered_twice_with_another_meaning(registry):
         register_action_type("purchase", wording="User bought:", weight=3.0)
 
 
+@pytest.mark.parametrize("weight", ["abc", None, math.nan])
+def test_a_type_with_a_weight_that_is_no_number_is_refused(registry, weight):
+    with pytest.raises(BadInput, match="weight must be a finite number, got"):
+        register_action_type("purchase", wording="User purchased:", weight=weight)
+    assert "purchase" not in ACTION_TYPES
+
+
+@pytest.mark.parametrize("weight", [np.int64(2), np.float32(2), 2])
+def test_any_real_number_is_a_weight(weight):
+    made = UserAction("click", "a tent", weight)
+    assert made.weight == 2.0
+    assert type(made.weight) is float
+
+
+def test_equal_actions_are_one_in_a_set():
+    pair = [UserAction("click", "a tent", metadata={"seen": [1]}) for _ in range(2)]
+    assert len({*pair, UserAction("click", "a boat")}) == 2
+
+
 def test_a_weight_given_is_the_weight_used():
     assert UserAction("write", "a tent", weight=0.25).weight == 0.25
     assert UserAction("write", "a tent", 0).weight == 0.0
@@ -67,8 +88,11 @@ def test_a_weight_given_is_the_weight_used():
         ({"weight": math.nan}, "weight"),
         ({"weight": math.inf}, "weight"),
         ({"weight": "heavy"}, "weight"),
+        ({"weight": 10**400}, "weight"),
+        ({"weight": np.bool_(True)}, "weight"),
         ({"timestamp": datetime(2026, 1, 1)}, "timestamp"),  # noqa: DTZ001
         ({"timestamp": "2026-01-01"}, "timestamp"),
+        ({"timestamp": datetime.max.replace(tzinfo=WEST)}, "timestamp"),
         ({"user_id": ""}, "user_id"),
         ({"metadata": ["x"]}, "metadata"),
         ({"metadata": {"age_hours": -1}}, "age_hours"),

@@ -29,7 +29,7 @@ class ActionType:
     def __post_init__(self) -> None:
         require_text("action type name", self.name)
         require_text("wording", self.wording)
-        require_finite("weight", self.weight)
+        object.__setattr__(self, "weight", require_finite("weight", self.weight))
 
     def sentence(self, content: str) -> str:
         """The wording followed by the words."""
@@ -53,7 +53,7 @@ ACTION_TYPES: dict[str, ActionType] = {
 
 def register_action_type(name: str, *, wording: str, weight: float = 1.0) -> ActionType:
     """Make a type of your own a first-class one; an equal registration may be repeated."""
-    kind = ActionType(name, wording=wording, weight=float(weight))
+    kind = ActionType(name, wording=wording, weight=weight)
     known = ACTION_TYPES.get(name)
     if known is not None and known != kind:
         raise BadInput(f"action type {name!r} is registered already as {known}, not {kind}")
@@ -96,7 +96,7 @@ class UserAction:
     timestamp: datetime | None = None
     user_id: str | None = None
     action_id: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         require_text("action_type", self.action_type)
