@@ -29,6 +29,7 @@ def run(
     reader = InstructionalEncoder(encoder)
     people = list(fits(SliderScorer(reader, SLIDERS), utc_now()))
     ran_on = f"the {reader.model.name} model"
-    show([fit.row() for listed in people for fit in listed[:top]], how)
+    best = [fit for listed in people for fit in listed[:top]]
+    show([fit.line() if how is Format.table else fit.row() for fit in best], how)
     write_text(output, demo_page(people, ran_on=ran_on))
     note(f"ran on {ran_on}; the picture is in {output}")
