@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -190,7 +191,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
     )
 
     assert ran == [3, 4, 5]
-    assert resumed.report == unbroken.report
+    assert resumed.report.losses == pytest.approx(unbroken.report.losses, rel=1e-5)
+    assert replace(resumed.report, losses=()) == replace(unbroken.report, losses=())
 
 
 @pytest.mark.parametrize(
