@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -26,6 +27,7 @@ FAST = timedelta(days=1)  # what somebody is up to: fades over a night and a day
 SLOW = timedelta(days=14)  # what somebody is like: two weeks carry habits across a holiday
 RING = 16  # newest actions kept with their words and vectors, for reasons and similarities
 FORMAT = 1
+_timestamp, _weight = attrgetter("timestamp"), attrgetter("weight")
 HALF_AND_HALF = np.array([0.5, 0.5])  # of fast and slow in the user vector
 SMALLEST_MASS = 1e-300  # keeps 0/0 at 0 where all weights are zero
 
@@ -307,22 +309,26 @@ def read_actions(
 ) -> Reading | None:
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
     moment = now.timestamp()
-    stamps = [action.timestamp for action in actions]
-    ages = np.array([0.0 if stamp is None else moment - stamp.timestamp() for stamp in stamps])
-    if ages.min() < 0:  # what has not happened yet is not read
+    stamps = list(map(_timestamp, actions))
+    timeless = None in stamps
+    if timeless:
+        ages = np.array([0.0 if s is None else moment - s.timestamp() for s in stamps])
+    else:
+        ages = moment - np.fromiter(map(datetime.timestamp, stamps), np.float64, len(stamps))
+    youngest = float(ages.min())
+    if youngest < 0:  # what has not happened yet is not read
         past = [place for place, age in enumerate(ages.tolist()) if age >= 0]
         happened = [actions[place] for place in past]
         return (
             read_actions(happened, vectors[past], now, fast=fast, slow=slow) if happened else None
         )
-    weights = np.array([action.weight for action in actions])
-    timeless = None in stamps
-    shift = 0.0 if timeless else float(ages.min())  # a common decay cancels in the mean
+    weights = np.fromiter(map(_weight, actions), np.float64, len(stamps))
+    shift = 0.0 if timeless else youngest  # a common decay cancels in the mean
     slopes = np.array([[-1.0 / fast.total_seconds()], [-1.0 / slow.total_seconds()]])
     decays = np.exp2(slopes * (ages - shift))
     mass = decays @ np.abs(weights)
     shares = weights * (HALF_AND_HALF / np.maximum(mass, SMALLEST_MASS) @ decays)
-    vector = shares @ vectors
+    vector = shares.astype(vectors.dtype) @ vectors  # single precision, as vectors come
     if not math.isfinite(vector @ vector):
         raise BadInput("the vectors of actions must be finite")
     return Reading(

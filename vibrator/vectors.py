@@ -73,8 +73,8 @@ def softmax(scores: ArrayLike, *, temperature: float = 1.0) -> Floats:
     if not temperature > 0:
         raise BadInput(f"temperature must be positive, got {temperature}")
     x = np.asarray(scores, dtype=np.float64) / temperature
-    powers: Floats = np.exp(x - x.max(axis=-1, keepdims=True))
-    powers /= powers.sum(axis=-1, keepdims=True)
+    powers: Floats = np.exp(x - np.maximum.reduce(x, axis=-1, keepdims=True))
+    powers /= np.add.reduce(powers, axis=-1, keepdims=True)
     return powers
 
 

@@ -227,7 +227,7 @@ class SliderScorer:
         features, evidence = self._features(reading, content)
         parts = (features * np.array([weights[name] for name in FEATURES])).tolist()
         against = list(pulled.values())
-        raw = [sum(row + against) for row in parts]
+        raw = [sum(row + against) for row in parts] if against else list(map(sum, parts))
         likes = self.zero_shot.likes_one(float(features[0, 2]), evidence)
         rows = self._answers(raw, content.belongs * likes, evidence, sum(against))
         shares = softmax(raw, temperature=self.relative_softmax_temperature)
@@ -274,7 +274,9 @@ class SliderScorer:
         reach = Z90 * self.zero_shot.spread(evidence)
         if pulled:
             zero_shot = lowered(zero_shot, pulled)
-        rows = np.array([zero_shot, *interval(zero_shot, reach)])
+        rows = np.empty((3, len(zero_shot)))
+        rows[0] = zero_shot
+        rows[1], rows[2] = interval(zero_shot, reach)
         for name, calibrator in self.calibrators.items():
             column = self._places[name]
             rows[:, column] = _calibrated(calibrator, raw[column], reach)

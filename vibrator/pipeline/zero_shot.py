@@ -96,5 +96,5 @@ def interval(probabilities: Floats, reach: float) -> tuple[Floats, Floats]:
     """
     against, widened = 1.0 - probabilities, math.exp(reach)
     low = probabilities / (probabilities + against * widened)
-    high = probabilities * widened / (probabilities * widened + against)
+    high = probabilities / (probabilities + against / widened)
     return low, high
