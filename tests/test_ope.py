@@ -1,5 +1,6 @@
 """Off-policy evaluation: formulas, coverage, refusals, logs."""
 
+import gzip
 import math
 import os
 from datetime import UTC, datetime, timedelta
@@ -197,6 +198,16 @@ def test_few_effective_decisions_leave_only_the_biased_estimators():
     assert "effective decisions" in found.values[1].refusal
 
 
+def test_one_reward_everywhere_gives_no_interval_of_no_width():
+    rng = np.random.default_rng(5)
+    arms = rng.integers(0, 2, size=400)
+    log = BanditLog(("a", "b"), arms, (arms == 1) * rng.random(400), np.full(400, 0.5))
+    found = evaluate_policy(log, np.tile([1.0, 0.0], (400, 1)), rng)
+
+    refused = {value.estimator for value in found.values if "earned the same" in value.refusal}
+    assert refused == {"ips", "snips", "dr", "sndr"}
+
+
 def test_wrong_propensities_are_noticed():
     log, target, _ = synthetic(np.random.default_rng(8))
     wrong = BanditLog(log.names, log.arms, log.rewards, np.minimum(log.propensities * 1.5, 1.0))
@@ -245,6 +256,10 @@ def test_our_own_log_is_read_with_nothing_worth_nothing():
         lambda: BanditLog(("a",), [1], [1.0], [0.5]),
         lambda: BanditLog(("a",), [0], [math.nan], [0.5]),
         lambda: BanditLog(("a", "b"), [0], [1.0], [0.5], behaviour=[[0.4, 0.6]]),
+        lambda: BanditLog(("a",), [0.7], [1.0], [0.5]),
+        lambda: BanditLog(("a",), [0], [1.0], [0.5], contexts=[[math.nan]]),
+        lambda: BanditLog(("a",), [0], [1.0], [0.5], contexts=[1.0]),
+        lambda: evaluate_policy(LOG.only([0, 1]), PI[:2], np.random.default_rng(0)),
         lambda: rounds(LOG, PI[:, :2]),
         lambda: rounds(LOG, PI * 2),
         lambda: rounds(LOG, PI, Q[:2]),
@@ -291,6 +306,27 @@ def test_a_broken_open_bandit_file_is_refused_with_its_place(tmp_path):
     with pytest.raises(BadRows, match="line 42"):
         read_open_bandit(tmp_path / "hole.csv")
     with pytest.raises(BadInput, match="one log CSV"):
+        read_open_bandit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        open_bandit_rows().replace("2019-11-24,3", "2019-11-24,three").encode(),
+        open_bandit_rows().replace("2019-11-24,3", "2019-11-24,3.5").encode(),
+    ],
+)
+def test_what_is_no_open_bandit_log_is_refused_and_never_rounded(tmp_path, content):
+    (tmp_path / "log.csv").write_bytes(content)
+    with pytest.raises(BadRows, match=r"log\.csv"):
+        read_open_bandit(tmp_path)
+
+
+def test_a_torn_archive_is_refused(tmp_path):
+    (tmp_path / "log.csv.gz").write_bytes(gzip.compress(open_bandit_rows().encode())[:-20])
+    with pytest.raises(BadRows, match=r"log\.csv\.gz"):
         read_open_bandit(tmp_path)
 
 

@@ -62,7 +62,7 @@ def test_people_without_sliders_cannot_read():
 def test_the_command_line_rehearses_the_loop_and_refuses_what_it_would_ignore():
     asked = ["simulate", "--end-to-end", "--events", "8", "--format", "json"]
     told = CliRunner().invoke(build(), asked)
-    refused = CliRunner().invoke(build(), [*asked, "linucb"])
-
     assert len(json.loads(told.stdout)) == 3
-    assert isinstance(refused.exception, BadInput)
+    for ignored in (["linucb"], ["--seeds", "9"], ["--judge", "smooth"], ["--compare"]):
+        refused = CliRunner().invoke(build(), [*asked, *ignored])
+        assert isinstance(refused.exception, BadInput)

@@ -41,7 +41,8 @@ class Overlap(Row):
     """How far the log can speak for the target policy.
 
     `effective` is (Σw)²/Σw², `heaviest` the share of all weight on the heaviest percent of the
-    decisions, `missing` the share of the target's choices on arms that the log never takes.
+    decisions, `missing` the share of the target's choices on arms that the log never takes,
+    `rewards_vary` whether the decisions with any weight earned more than one reward.
     """
 
     decisions: int
@@ -51,6 +52,7 @@ class Overlap(Row):
     heaviest: float
     missing: float
     mean_weight_error: float
+    rewards_vary: bool
 
     @property
     def unanswerable(self) -> str:
@@ -68,6 +70,8 @@ class Overlap(Row):
             return f"only {self.effective:.1f} effective decisions of {self.decisions}"
         if abs(self.mean_weight - 1.0) > WEIGHT_DEVIATION * self.mean_weight_error + 1e-9:
             return f"weights average {self.mean_weight:.3f}, not 1: propensities or support are off"
+        if not self.rewards_vary:
+            return "all that the target would do too earned the same: nothing shows the error"
         return ""
 
 
@@ -109,6 +113,7 @@ def overlap(log: BanditLog, target: ArrayLike) -> Overlap:
         heaviest=float(heavy / total) if total else 1.0,
         missing=_missing(log, pi),
         mean_weight_error=float(w.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0,
+        rewards_vary=len(np.unique(log.rewards[w > 0])) > 1,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +17,13 @@ from vibrator.errors import BadInput, BadRows
 from vibrator.rewards import PUBLISHED_REWARDS, RewardMap
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
 OPEN_BANDIT_COLUMNS = ("item_id", "position", "click", "propensity_score")
+WHOLE = ("item_id", "position")
 OPEN_BANDIT_USER = "user_feature_"
 _COLUMNS = {
     "arms": np.intp,
@@ -50,7 +54,7 @@ class BanditLog:
         for name, kind in _COLUMNS.items():
             column = getattr(self, name)
             if column is not None:
-                object.__setattr__(self, name, np.asarray(column, dtype=kind))
+                object.__setattr__(self, name, _column(name, column, kind))
         if len(self) == 0:
             raise BadInput("a log needs at least one decision")
         for name in _COLUMNS:
@@ -65,6 +69,9 @@ class BanditLog:
             raise BadInput(f"arms must be places among {len(self.names)} names")
         if not np.isfinite(self.rewards).all():
             raise BadInput("rewards must be finite")
+        known = self.contexts
+        if known is not None and (known.ndim != 2 or not np.isfinite(known).all()):
+            raise BadInput(f"contexts must be rows of finite numbers, got shape {known.shape}")
         possible = (self.propensities > 0) & (self.propensities <= 1)
         if not possible.all():
             found = self.propensities[~possible][0]
@@ -88,6 +95,14 @@ class BanditLog:
             for name in _COLUMNS
         }
         return BanditLog(self.names, **parts)  # type: ignore[arg-type]
+
+
+def _column(name: str, given: Any, kind: Any) -> NDArray[Any]:
+    values = np.asarray(given)
+    column = values.astype(kind)
+    if kind is np.intp and not np.array_equal(column, values):
+        raise BadInput(f"{name} must be whole numbers, got {values[column != values][0]!r}")
+    return column
 
 
 def checked_target(target: Any, shape: tuple[int, int], name: str = "target") -> Floats:
@@ -166,23 +181,35 @@ def read_open_bandit(path: str | os.PathLike[str]) -> BanditLog:
     import pandas as pd
 
     file = _log_file(Path(path))
-    frame = pd.read_csv(file, index_col=0)
+    frame = _table(file)
     missing = [name for name in OPEN_BANDIT_COLUMNS if name not in frame]
     if missing:
         raise BadRows(f"{file.name}: columns {missing} are missing; there are {list(frame)[:8]}")
-    if frame[list(OPEN_BANDIT_COLUMNS)].isna().any(axis=None):
-        row = int(frame[list(OPEN_BANDIT_COLUMNS)].isna().any(axis=1).to_numpy().argmax())
-        raise BadRows(f"{file.name}, line {row + 2}: {list(OPEN_BANDIT_COLUMNS)} must be given")
+    numbers = frame[list(OPEN_BANDIT_COLUMNS)].apply(pd.to_numeric, errors="coerce")
+    wrong = ~np.isfinite(numbers).all(axis=1) | (numbers[list(WHOLE)] % 1 != 0).any(axis=1)
+    if wrong.any():
+        line = int(wrong.to_numpy().argmax()) + 2
+        rule = f"{list(OPEN_BANDIT_COLUMNS)} must be numbers, {list(WHOLE)} whole"
+        raise BadRows(f"{file.name}, line {line}: {rule}")
     users = [name for name in frame if str(name).startswith(OPEN_BANDIT_USER)]
-    items = int(frame["item_id"].max()) + 1
     return BanditLog(
-        tuple(str(item) for item in range(items)),
-        frame["item_id"].to_numpy(dtype=np.intp),
-        frame["click"].to_numpy(dtype=float),
-        frame["propensity_score"].to_numpy(dtype=float),
+        tuple(str(item) for item in range(int(numbers["item_id"].to_numpy().max(initial=-1)) + 1)),
+        numbers["item_id"],
+        numbers["click"],
+        numbers["propensity_score"],
         contexts=pd.get_dummies(frame[users]).to_numpy(dtype=float) if users else None,
-        positions=frame["position"].to_numpy(dtype=np.intp),
+        positions=numbers["position"],
     )
+
+
+def _table(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    broken = (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError)
+    try:
+        return pd.read_csv(file, index_col=0)
+    except (*broken, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadRows(f"{file.name} cannot be read as a CSV: {error}") from None
 
 
 def _log_file(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from scipy.linalg import blas
 
-from vibrator.checks import require_finite, require_positive
+from vibrator.checks import require_finite, require_positive, require_share
 from vibrator.errors import BadInput
 from vibrator.vectors import blocks
 
@@ -271,7 +271,13 @@ class CountModel:
         forget: float = 1.0,
     ) -> None:
         self.arms, self.forget = arms, forget
-        self.prior_mean, self.prior_count = prior_mean, prior_count
+        if noise is None:
+            require_share("prior_mean of a Beta posterior", prior_mean)
+            require_positive("prior_count of a Beta posterior", prior_count)
+        if require_finite("prior_count", prior_count) < 0:
+            raise BadInput(f"prior_count must not be negative, got {prior_count!r}")
+        self.prior_mean = require_finite("prior_mean", prior_mean)
+        self.prior_count = prior_count
         self.noise = None if noise is None else require_positive("noise", noise)
         self.interval = fade_interval(forget)
         self.updates = self.since = 0

@@ -23,8 +23,10 @@ def cross_fitted_rewards(
 
     A ridge regression for every arm, shrunk to the mean reward of the folds it learnt from.
     """
-    if not 2 <= folds <= len(log):
-        raise BadInput(f"folds must lie from 2 to {len(log)}, got {folds}")
+    if folds < 2:
+        raise BadInput(f"folds must be at least 2, got {folds}")
+    if len(log) < folds:
+        raise BadInput(f"a reward model in {folds} folds needs {folds} decisions, got {len(log)}")
     x = _with_constant(log)
     fold = rng.permutation(len(log)) % folds
     q = np.empty((len(log), len(log.names)))

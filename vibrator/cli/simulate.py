@@ -12,13 +12,18 @@ import typer
 from vibrator.cli._output import Format, note, show, write_text
 
 if TYPE_CHECKING:
+    from vibrator.simulate.fidelity import Behaviour
     from vibrator.simulate.judges import Judge
     from vibrator.simulate.runner import Plan, Run
 
 PANEL = "Rehearse"
 
 
+LOOP_TAKES = {"end_to_end", "events", "first_seed", "personas", "how"}
+
+
 def run(
+    ctx: typer.Context,
     policies: list[str] = typer.Argument(
         None, help="Policies such as linucb, epsilon-greedy:epsilon=0.2, lints; default: four."
     ),
@@ -54,7 +59,6 @@ def run(
 
     Example: vibrator simulate --compare random epsilon-greedy linucb --events 2000 --seeds 10
     """
-    from vibrator.errors import BadInput
     from vibrator.simulate.personas import read_personas, standard_world
     from vibrator.simulate.results import differences, policy_rows
     from vibrator.simulate.runner import DEFAULT_LINEUP, Plan
@@ -62,15 +66,16 @@ def run(
 
     people = read_personas(personas) if personas else standard_world()
     if end_to_end:
-        if policies or compare or store or export or html or log:
-            raise BadInput("--end-to-end takes --events, --first-seed, --personas and --format")
+        _refuse_all_but_the_loops(ctx)
         _whole_loop(people, events, first_seed, how)
         return
     wanted = {"model": model, "fall_back": fall_back, "cache": cache}
     wanted |= {"command": command, "log": log, "budget": (max_calls, max_money, price)}
     chosen = _judge(judge, wanted)
+    real = _behaviour(log) if log else None  # refused now, not after the rehearsal
     world = World(people, chosen, mean_delay=mean_delay, missing=missing)
     plan = Plan(tuple(policies or DEFAULT_LINEUP), events, seeds, first_seed, world)
+    _require_folders(store, export, html)
     runs = _rehearse(plan, workers, _Kept(store, run_id, export))
     if html:
         from vibrator.simulate.report import report_page
@@ -79,10 +84,27 @@ def run(
         note(f"wrote {html}")
     rows: list[Any] = differences(runs, plan.policies[0]) if compare else policy_rows(runs)
     show([row.row() for row in rows], how, title=f"{events} events, {seeds} seeds")
-    if log:
-        _compare_with(log, runs)
+    if real:
+        _compare_with(real, runs)
     if hasattr(chosen, "report"):
         note(f"model: {chosen.report()}")
+
+
+def _require_folders(*paths: Path | None) -> None:
+    from vibrator.errors import BadInput
+
+    for path in filter(None, paths):
+        if not path.parent.is_dir():
+            raise BadInput(f"there is no folder {path.parent} to write {path.name} to")
+
+
+def _refuse_all_but_the_loops(ctx: typer.Context) -> None:
+    from vibrator.errors import BadInput
+
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if given - LOOP_TAKES:
+        raise BadInput("--end-to-end takes --events, --first-seed, --personas and --format")
 
 
 def _whole_loop(people: Any, events: int, seed: int, how: Format) -> None:
@@ -138,16 +160,21 @@ def _rehearse(plan: Plan, workers: int, kept: _Kept) -> list[Run]:
     return runs
 
 
-def _compare_with(log: Path, runs: list[Run]) -> None:
+def _behaviour(log: Path) -> Behaviour:
+    from vibrator.simulate.fidelity import behaviour_of
+
+    return behaviour_of(_pairs(log))
+
+
+def _compare_with(real: Behaviour, runs: list[Run]) -> None:
     import numpy as np
 
-    from vibrator.simulate.fidelity import Behaviour, behaviour_of, fidelity, verdict
+    from vibrator.simulate.fidelity import Behaviour, fidelity, verdict
 
-    real, rng = behaviour_of(_pairs(log)), np.random.default_rng(0)
     simulated = Behaviour(runs[0].actions, runs[0].dwell_ms)
-    rows = fidelity(simulated, real, rng)
+    rows = fidelity(simulated, real, np.random.default_rng(0))
     for row in rows:
-        note(f"likeness of {runs[0].policy} to {log}: {row}")
+        note(f"likeness of {runs[0].policy} to the log: {row}")
     note(verdict(rows))
 
 
@@ -172,8 +199,8 @@ def _stderr() -> Any:
 
 
 def _judge(name: str, given: dict[str, Any]) -> Judge:
-    from vibrator.errors import BadInput
-    from vibrator.simulate.judges import CommandJudge, ReplayJudge, RuleJudge
+    from vibrator.errors import BadInput, UnknownName
+    from vibrator.simulate.judges import RULES, CommandJudge, ReplayJudge, RuleJudge
     from vibrator.simulate.llm import Budget, LLMJudge, open_model
 
     if name == "llm":
@@ -194,4 +221,6 @@ def _judge(name: str, given: dict[str, Any]) -> Judge:
         if not given["log"]:
             raise BadInput("--judge replay needs --log")
         return ReplayJudge(_pairs(given["log"]))
+    if name not in RULES:
+        raise UnknownName(f"no judge {name!r}; known: {[*RULES, 'llm', 'command', 'replay']}")
     return RuleJudge(name)

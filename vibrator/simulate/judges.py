@@ -108,6 +108,10 @@ class CommandJudge:
     seconds: float = COMMAND_SECONDS
     dwell: RuleJudge = field(default_factory=RuleJudge)
 
+    def __post_init__(self) -> None:
+        if not self.command:
+            raise BadInput("a command judge needs the name of a program")
+
     def judge(
         self, persona: Persona, tip: Tip, hour: int, day_of_week: int, rng: np.random.Generator
     ) -> Verdict:

@@ -40,6 +40,8 @@ class Persona:
         for name in ("morning_active", "evening_active"):
             if not isinstance(getattr(self, name), bool):
                 raise BadInput(f"{name} must be true or false, got {getattr(self, name)!r}")
+        if not isinstance(self.sliders, Mapping):
+            raise BadInput(f"sliders must map texts to preferences, got {self.sliders!r}")
         for text, preference in self.sliders.items():
             _require_within(f"preference for {text!r}", preference)
         for name in ("drift", "noise"):
@@ -69,6 +71,8 @@ def read_personas(path: Path | str) -> tuple[Persona, ...]:
         return _parse(Path(path).read_text(encoding="utf-8"), str(path))
     except (FileNotFoundError, IsADirectoryError):
         raise BadInput(f"there is no persona file {path}") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} must be a YAML file in UTF-8") from None
 
 
 def standard_world() -> tuple[Persona, ...]:
