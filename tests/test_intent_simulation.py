@@ -64,3 +64,11 @@ def test_worlds_that_cannot_be_are_refused():
         Scenario(n_users=0)
     with pytest.raises(BadInput, match="Bold"):
         Scenario(manners={"Bold": Manner(0.1, 0.1)})
+    with pytest.raises(BadInput, match="four numbers"):
+        Scenario(trust_logit=(1.0, 2.0))  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="alpha"):
+        Scenario(alpha=float("nan"))
+    with pytest.raises(BadInput, match="exploration"):
+        Scenario(exploration=3.0)
+    with pytest.raises(BadInput, match="seeds"):
+        simulate_policies(SMALL, seeds=[])

@@ -236,6 +236,11 @@ def test_logs_without_enough_history_are_refused():
         evaluate_policies_on_event_log(events.groupby("user_id").head(12), mapping, categories)
     with pytest.raises(BadInput, match="theta"):
         evaluate_policies_on_event_log(events, mapping, categories, theta=0.9, theta_safe=0.5)
+    with pytest.raises(BadInput, match="top_k"):
+        evaluate_policies_on_event_log(events, mapping, categories, top_k=2.5)  # type: ignore[arg-type]
+    for policies in ((), ("Static", "Static")):
+        with pytest.raises(BadInput, match="policies"):
+            evaluate_policies_on_event_log(events, mapping, categories, policies=policies)
 
 
 def test_a_summary_compares_with_triggers_and_prices_trust():

@@ -1,5 +1,7 @@
 """The bootstrap: coverage, pairing, clusters, and a p that is never nought."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,3 +73,11 @@ def test_bad_tables_are_refused():
         resampled_means([[1.0]], resamples=0, rng=rng)
     with pytest.raises(BadInput, match="clusters must"):
         cluster_means([[1.0]], [1, 2], resamples=5, rng=rng)
+
+
+@pytest.mark.parametrize("resamples", [[], [math.nan, 1.0]])
+def test_resamples_that_say_nothing_are_refused(resamples):
+    with pytest.raises(BadInput, match="resamples"):
+        two_sided_p(resamples)
+    with pytest.raises(BadInput, match="resamples"):
+        percentile_interval(resamples)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from vibrator.checks import require_share
+from vibrator.checks import require_count, require_share
 from vibrator.decisions import NOTHING, Decision, Outcome, Proposal, Situation
 from vibrator.errors import BadInput, UnknownName
 from vibrator.intent.arms import BetaArms
@@ -79,8 +79,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         if not 0 <= self.theta <= self.theta_safe:
             raise BadInput(f"theta must lie from 0 to theta_safe, got {self.theta}")
-        if not self.top_k >= 1:
-            raise BadInput(f"top_k must be at least 1, got {self.top_k}")
+        require_count("top_k", self.top_k)
         require_share("bandit_epsilon", self.bandit_epsilon)
 
 

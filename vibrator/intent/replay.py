@@ -54,6 +54,8 @@ def evaluate_policies_on_event_log(  # noqa: PLR0913 - published names, the keys
         theta=theta, theta_safe=theta_safe, top_k=top_k, bandit_epsilon=bandit_epsilon
     )
     require_finite("trust_weight", trust_weight)
+    if not policies or len(set(policies)) < len(policies):
+        raise BadInput(f"policies must be at least one, all different, got {list(policies)}")
     half_lives = require_half_lives(half_life_fast_days, half_life_slow_days)
     timeline = lay_out(events, item_to_cat_idx, n_categories, paper=paper)
     shelf = Shelf.of(timeline, paper=paper)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from vibrator.checks import require_count, require_finite
 from vibrator.errors import BadInput
 from vibrator.intent.policies import Thresholds
 from vibrator.intent.replay import TRUST_WEIGHT
@@ -43,6 +44,11 @@ class ReplaySettings:
             top_k=self.top_k,
             bandit_epsilon=self.bandit_epsilon,
         )
+        require_finite("trust_weight", self.trust_weight)
+        require_count("n_bootstrap", self.n_bootstrap)
+        for name in ("seed", "bootstrap_seed"):
+            if getattr(self, name) < 0:
+                raise BadInput(f"{name} must not be negative, got {getattr(self, name)!r}")
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of the replay itself, without those of its statistics."""

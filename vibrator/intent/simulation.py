@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from vibrator.checks import require_positive
+from vibrator.checks import require_count, require_finite, require_positive, require_share
 from vibrator.decay import fade
 from vibrator.errors import BadInput
 from vibrator.intent.policies import (
@@ -75,8 +75,17 @@ class Scenario:
         for name in ("days", "step_days", "half_life_days", "ttl_days"):
             require_positive(name, getattr(self, name))
         for name in ("n_users", "cap_per_week"):
-            if not getattr(self, name) >= 1:
-                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)!r}")
+            require_count(name, getattr(self, name))
+        for name in ("theta", "static_lag_days", "alpha", "gamma"):
+            require_finite(name, getattr(self, name))
+        require_share("exploration", self.exploration)
+        if len(self.trust_logit) != 4:
+            raise BadInput(f"trust_logit must have four numbers, got {self.trust_logit!r}")
+        for number in self.trust_logit:
+            require_finite("trust_logit", number)
+        self._check_manners()
+
+    def _check_manners(self) -> None:
         unknown = sorted(self.manners.keys() - AUDIENCES.keys() | self.manners.keys() - POLICIES)
         if unknown:
             raise BadInput(f"manners must be of policies with an audience, got {unknown}")
@@ -136,7 +145,10 @@ def simulate_policies(
 ) -> pd.DataFrame:
     """A row a seed and policy: who was eligible, what converted, what cost trust."""
     world = scenario or Scenario()
-    return pd.DataFrame([row for seed in seeds for row in _one_seed(world, seed)])
+    rows = [row for seed in seeds for row in _one_seed(world, seed)]
+    if not rows:
+        raise BadInput("seeds must be at least one")
+    return pd.DataFrame(rows)
 
 
 def rank_simulation(per_seed: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:

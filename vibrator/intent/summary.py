@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MEASURES = {"conv": "conversion", "trust": "trust", "vol": "volume"}
 BASELINE = "Triggers"
+PVALUE_COLUMNS = ["comparison", "metric", "diff_mean", "p_value_bootstrap", "rank_biserial"]
 
 
 def policies_in(per_user: pd.DataFrame) -> list[str]:
@@ -79,7 +80,8 @@ def bootstrap_summary(
                 "rank_biserial": rank_biserial(ours, base),
             }
         )
-    return pd.DataFrame([_summary(name, means) for name in names]), pd.DataFrame(rows)
+    summary = pd.DataFrame([_summary(name, means) for name in names])
+    return summary, pd.DataFrame(rows, columns=PVALUE_COLUMNS)
 
 
 def friedman_nemenyi(per_user: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vibrator.checks import require_finite
+from vibrator.checks import require_count, require_finite
 from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def cluster_means(
 ) -> Floats:
     """Means over rows where whole clusters (users, say) are drawn with all their rows."""
     table = _table(values)
-    if resamples < 1:
-        raise BadInput(f"resamples must be at least 1, got {resamples}")
+    require_count("resamples", resamples)
     names, rows = np.unique(np.asarray(clusters), return_inverse=True)
     if rows.shape != table.shape[:1]:
         raise BadInput(f"clusters must name one per row, got {rows.shape} for {table.shape[:1]}")
@@ -64,7 +63,7 @@ def percentile_interval(means: ArrayLike, *, level: float = 0.95) -> Interval:
     """
     if not 0 < require_finite("level", level) < 1:
         raise BadInput(f"level must lie between 0 and 1, got {level}")
-    drawn = np.asarray(means, dtype=np.float64)
+    drawn = _drawn(means)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(drawn.mean()), float(low), float(high))
 
@@ -91,9 +90,16 @@ def two_sided_p(gaps: ArrayLike, *, floored: bool = True) -> float:
     >>> two_sided_p([1.0, 2.0, 3.0])
     0.25
     """
-    drawn = np.asarray(gaps, dtype=np.float64)
+    drawn = _drawn(gaps)
     p_value = min(2 * min((drawn <= 0).mean(), (drawn >= 0).mean()), 1.0)
     return float(max(p_value, 1 / (len(drawn) + 1)) if floored else p_value)
+
+
+def _drawn(resamples: ArrayLike) -> Floats:
+    values = np.asarray(resamples, dtype=np.float64)
+    if not (values.size and np.isfinite(values).all()):
+        raise BadInput(f"resamples must be finite numbers, at least one, got {values}")
+    return values
 
 
 def _draw(n: int, rng: np.random.Generator) -> Floats:
