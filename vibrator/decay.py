@@ -140,11 +140,6 @@ class DecayedSum:
         happened.sort(key=_in_order)
         return happened[max(len(happened) - self.keep, 0) :]
 
-    def latest(self, now: float) -> float:
-        """The time of the latest event that counts at `now`; −∞ when there is none."""
-        times = [event.time for event in list(self.open) if event.time <= now]
-        return max(times, default=self.anchor)
-
     def copy(self) -> DecayedSum:
         """An independent twin."""
         twin = DecayedSum(list(self.half_lives), self.total.shape[1:], keep=self.keep)
@@ -158,7 +153,7 @@ class DecayedSum:
 
     def _decay(self, ages: Any) -> Floats:
         """A row of factors a half-life, a column an age."""
-        return np.asarray(np.exp2(-np.divide.outer(ages, self.half_lives)).T)
+        return np.asarray(np.exp2(np.multiply.outer(-1.0 / self.half_lives, ages)))
 
     def _fold(self, times: Floats, values: Any, cells: Any) -> None:
         """Move events into the sum, whose anchor moves on to the latest of them."""
@@ -178,10 +173,17 @@ class DecayedSum:
             for row, weights in enumerate(weighted):
                 sums[row] += np.bincount(cells, weights, minlength=sums.shape[1])
         elif cells.count(()) == len(cells):
-            sums += np.tensordot(factors, np.asarray(values, dtype=np.float64), 1)
+            sums += (factors @ _rows(values)).reshape(sums.shape)
         else:
             for factor, value, cell in zip(factors.T, values, cells, strict=True):
                 sums[(slice(None), *_cell(cell))] += np.multiply.outer(factor, value)
+
+
+def _rows(values: Sequence[Any]) -> Floats:
+    """A row a value, whatever its shape."""
+    if isinstance(values[0], np.ndarray):  # joining takes a third of the time of asarray
+        return np.concatenate(values, axis=None, dtype=np.float64).reshape(len(values), -1)
+    return np.asarray(values, dtype=np.float64)
 
 
 def _cell(at: Any) -> tuple[Any, ...]:

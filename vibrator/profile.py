@@ -6,10 +6,9 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,7 +26,6 @@ FAST = timedelta(days=1)  # what somebody is up to: fades over a night and a day
 SLOW = timedelta(days=14)  # what somebody is like: two weeks carry habits across a holiday
 RING = 16  # newest actions kept with their words and vectors, for reasons and similarities
 FORMAT = 1
-_timestamp, _weight = attrgetter("timestamp"), attrgetter("weight")
 HALF_AND_HALF = np.array([0.5, 0.5])  # of fast and slow in the user vector
 SMALLEST_MASS = 1e-300  # keeps 0/0 at 0 where all weights are zero
 
@@ -40,8 +38,7 @@ class ActionEncoder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A person at one moment, as scoring sees them.
 
     `vector` is the user vector, `shares` says how much of it each of `actions` (rows of
@@ -179,15 +176,15 @@ class Profile:
         if self._timed is None or self._timeless is None:
             return None
         moment = require_aware("now", now).timestamp()
-        latest = self._timed.latest(moment)
+        ring = self._timed.newest(moment)
+        latest = max(ring[-1].time if ring else -math.inf, self._timed.anchor)
         forever = self._timeless.read(0.0)[0]
         if latest == -math.inf and not self._timeless.open:
             return None
-        ring = self._timed.newest(moment)
-        faded = forever[-1] == 0 and latest > -math.inf
+        faded = forever[-1] == 0 and -math.inf < latest <= moment
         read_at = latest if faded else moment  # the ratio is free of a common decay
         fast, slow = self._timed.read(read_at) + forever
-        evidence = self._timed.read(moment)[1, -1] + forever[-1]
+        evidence = slow[-1] * 2.0 ** ((read_at - moment) / self.slow.total_seconds())
         fresh = (moment - latest) / 3600.0
         actions, vectors, shares = self._reasons(ring, read_at, fast[-1], slow[-1])
         return Reading(
@@ -292,10 +289,10 @@ class Profile:
         ages = np.array([read_at - event.time for event in ring] + [0.0] * len(timeless))
         events = [*ring, *timeless]
         weights = np.array([event.note.weight for event in events])
-        halves = np.array([self.fast.total_seconds(), self.slow.total_seconds()])
-        decays = np.exp2(-ages / halves[:, None])
+        decays = np.exp2(_slopes(self.fast, self.slow) * ages)
         shares = weights * (_over(decays[0], fast) + _over(decays[1], slow)) / 2
-        vectors = np.stack([_direction(event) for event in events])
+        values = np.concatenate([event.value for event in events]).reshape(len(events), -1)
+        vectors = values[:, :-1] / np.where(weights == 0, 1.0, weights)[:, None]
         return tuple(event.note for event in events), vectors, shares
 
 
@@ -308,24 +305,17 @@ def read_actions(
     slow: timedelta = SLOW,
 ) -> Reading | None:
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
-    moment = now.timestamp()
-    stamps = list(map(_timestamp, actions))
-    timeless = None in stamps
-    if timeless:
-        ages = np.array([0.0 if s is None else moment - s.timestamp() for s in stamps])
-    else:
-        ages = moment - np.fromiter(map(datetime.timestamp, stamps), np.float64, len(stamps))
-    youngest = float(ages.min())
+    ages, timeless = _ages(actions, now)
+    youngest = float(np.minimum.reduce(ages))
     if youngest < 0:  # what has not happened yet is not read
-        past = [place for place, age in enumerate(ages.tolist()) if age >= 0]
-        happened = [actions[place] for place in past]
+        past = np.flatnonzero(ages >= 0)
+        happened = [actions[place] for place in past.tolist()]
         return (
             read_actions(happened, vectors[past], now, fast=fast, slow=slow) if happened else None
         )
-    weights = np.fromiter(map(_weight, actions), np.float64, len(stamps))
+    weights = np.array([action.weight for action in actions])
     shift = 0.0 if timeless else youngest  # a common decay cancels in the mean
-    slopes = np.array([[-1.0 / fast.total_seconds()], [-1.0 / slow.total_seconds()]])
-    decays = np.exp2(slopes * (ages - shift))
+    decays = np.exp2(_slopes(fast, slow) * (ages - shift))
     mass = decays @ np.abs(weights)
     shares = weights * (HALF_AND_HALF / np.maximum(mass, SMALLEST_MASS) @ decays)
     vector = shares.astype(vectors.dtype) @ vectors  # single precision, as vectors come
@@ -339,6 +329,21 @@ def read_actions(
         shares=shares,
         vectors=vectors,
     )
+
+
+def _ages(actions: Sequence[UserAction], now: datetime) -> tuple[Floats, bool]:
+    """Seconds since each action, 0 for those without a time, and whether there are such."""
+    try:
+        return np.array([(now - a.timestamp).total_seconds() for a in actions]), False  # type: ignore[operator]
+    except TypeError:  # asking each one first would cost as much again
+        times = (action.timestamp for action in actions)
+        return np.array([0.0 if t is None else (now - t).total_seconds() for t in times]), True
+
+
+@lru_cache
+def _slopes(fast: timedelta, slow: timedelta) -> Floats:
+    """What one second takes off the logarithm to base 2, a row a half-life."""
+    return np.array([[-1.0 / fast.total_seconds()], [-1.0 / slow.total_seconds()]])
 
 
 def _freshest_hours(actions: Sequence[UserAction], ages: Floats) -> float:

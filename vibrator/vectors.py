@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +77,18 @@ def softmax(scores: ArrayLike, *, temperature: float = 1.0) -> Floats:
     powers: Floats = np.exp(x - np.maximum.reduce(x, axis=-1, keepdims=True))
     powers /= np.add.reduce(powers, axis=-1, keepdims=True)
     return powers
+
+
+def softmax_of_few(scores: Sequence[float], *, temperature: float) -> list[float]:
+    """The same for a handful of numbers, without the price of arrays.
+
+    >>> softmax_of_few([0.0, 0.0], temperature=1.0)
+    [0.5, 0.5]
+    """
+    largest = max(scores)
+    powers = [math.exp((score - largest) / temperature) for score in scores]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.intp]:

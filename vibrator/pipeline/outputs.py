@@ -64,13 +64,6 @@ class SliderOutput:
     evidence: float
     because: Because | None = field(default=None, repr=False, compare=False)
 
-    @classmethod
-    def filled(cls, **fields: Any) -> SliderOutput:
-        """An output with all its fields at once: a frozen one is slow to fill one by one."""
-        output = object.__new__(cls)
-        output.__dict__.update(fields)
-        return output
-
     def why(self) -> str:
         """One sentence naming the action that moved this score most."""
         moved = self.because and self.because.strongest(self.name)
@@ -94,6 +87,12 @@ class SliderOutput:
 
 class Scores(dict[str, SliderOutput]):
     """Slider name to output; prints as a table."""
+
+    def fill(self, name: str, fields: dict[str, Any]) -> None:
+        """Take in an output with all its fields at once: a frozen one is slow to fill singly."""
+        output = object.__new__(SliderOutput)
+        object.__setattr__(output, "__dict__", fields)
+        self[name] = output
 
     def __str__(self) -> str:
         return text_table(self.values())

@@ -15,7 +15,7 @@ from vibrator.actions import UserAction, utc_now
 from vibrator.checks import require_aware, require_finite
 from vibrator.errors import BadInput
 from vibrator.pipeline.batch import ScoreBatch
-from vibrator.pipeline.outputs import Because, Content, Scores, SliderOutput
+from vibrator.pipeline.outputs import Because, Content, Scores
 from vibrator.pipeline.penalties import (
     NO_PULLS,
     Penalty,
@@ -34,7 +34,7 @@ from vibrator.pipeline.ranking import (
 from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval
 from vibrator.profile import Profile, Reading, read_actions
 from vibrator.sliders import Slider, SliderSet, SliderVector
-from vibrator.vectors import logit, softmax, unit
+from vibrator.vectors import logit, softmax_of_few, unit
 from vibrator.weights import FEATURES, FeatureWeights
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ RECENCY_HALF_LIFE_HOURS = 12.0
 REMEMBERED_CONTENTS = 4_096
 
 Person = Profile | Sequence[UserAction]
+Features = tuple[float, float, float, float]  # in the order of FEATURES
 
 
 class SliderScorer:
@@ -224,32 +225,33 @@ class SliderScorer:
 
         `pulled` are the penalties that the content meets, by name.
         """
-        features, evidence = self._features(reading, content)
-        parts = (features * np.array([weights[name] for name in FEATURES])).tolist()
-        against = list(pulled.values())
-        raw = [sum(row + against) for row in parts] if against else list(map(sum, parts))
-        likes = self.zero_shot.likes_one(float(features[0, 2]), evidence)
-        rows = self._answers(raw, content.belongs * likes, evidence, sum(against))
-        shares = softmax(raw, temperature=self.relative_softmax_temperature)
+        evidence = 0.0 if reading is None else reading.evidence
+        features = self._features(reading, content)
+        person, item, alignment, recency = (weights[name] for name in FEATURES)
+        parts = [(person * u, item * i, alignment * a, recency * r) for u, i, a, r in features]
+        against = tuple(pulled.values())
+        raw = [sum(part + against) for part in parts]
+        answers = self._answers(raw, features[0][2], content, evidence, sum(against))
+        shares = softmax_of_few(raw, temperature=self.relative_softmax_temperature)
         because = Because(reading, content.vector, self._named_vectors, weights)
-        columns = (*rows.tolist(), shares.tolist(), features.tolist(), parts)
         scores = Scores()
-        for name, score, probability, low, high, share, feature, part in zip(
-            self.sliders, raw, *columns, strict=True
+        for name, score, (probability, low, high), share, feature, part in zip(
+            self.sliders, raw, answers, shares, features, parts, strict=True
         ):
-            scores[name] = SliderOutput.filled(
-                name=name,
-                raw_score=score,
-                probability=probability,
-                low=low,
-                high=high,
-                relative_probability=share,
-                features=_named(feature),
-                weights=weights,
-                contributions={**_named(part), **pulled} if pulled else _named(part),
-                evidence=evidence,
-                because=because,
-            )
+            fields = {
+                "name": name,
+                "raw_score": score,
+                "probability": probability,
+                "low": low,
+                "high": high,
+                "relative_probability": share,
+                "features": _named(feature),
+                "weights": weights,
+                "contributions": {**_named(part), **pulled} if pulled else _named(part),
+                "evidence": evidence,
+                "because": because,
+            }
+            scores.fill(name, fields)
         return scores
 
     def content(self, vector: Floats) -> Content:
@@ -257,30 +259,30 @@ class SliderScorer:
         likeness = self.slider_vectors @ vector
         return Content(vector, likeness, self.zero_shot.belongs(likeness, self.prior_logits))
 
-    def _features(self, reading: Reading | None, content: Content) -> tuple[Floats, float]:
-        features = np.zeros((len(self.sliders), len(FEATURES)))
-        features[:, 1] = content.likeness
+    def _features(
+        self, reading: Reading | None, content: Content
+    ) -> list[tuple[float, float, float, float]]:
+        """A row a slider; a few numbers are quicker as numbers than as an array."""
         if reading is None:
-            return features, 0.0
-        features[:, 0] = self.slider_vectors @ reading.vector
-        features[:, 2] = content.vector @ reading.vector
-        features[:, 3] = self.recency(reading)
-        return features, reading.evidence
+            return [(0.0, item, 0.0, 0.0) for item in content.likeness.tolist()]
+        alignment, recency = float(content.vector @ reading.vector), self.recency(reading)
+        person = (self.slider_vectors @ reading.vector).tolist()
+        likeness = content.likeness.tolist()
+        return [(u, i, alignment, recency) for u, i in zip(person, likeness, strict=True)]
 
     def _answers(
-        self, raw: Sequence[float], zero_shot: Floats, evidence: float, pulled: float
-    ) -> Floats:
-        """Rows: probability, low, high."""
+        self, raw: list[float], alignment: float, content: Content, evidence: float, pulled: float
+    ) -> list[tuple[float, float, float]]:
+        """Probability, low and high of each slider."""
         reach = Z90 * self.zero_shot.spread(evidence)
+        probabilities = content.belongs * self.zero_shot.likes_one(alignment, evidence)
         if pulled:
-            zero_shot = lowered(zero_shot, pulled)
-        rows = np.empty((3, len(zero_shot)))
-        rows[0] = zero_shot
-        rows[1], rows[2] = interval(zero_shot, reach)
+            probabilities = lowered(probabilities, pulled)
+        answers = [(p, *interval(p, reach)) for p in probabilities.tolist()]
         for name, calibrator in self.calibrators.items():
-            column = self._places[name]
-            rows[:, column] = _calibrated(calibrator, raw[column], reach)
-        return rows
+            place = self._places[name]
+            answers[place] = _calibrated(calibrator, raw[place], reach)
+        return answers
 
     def _query(
         self, reading: Reading | None, weights: dict[str, float], slider: str | None
@@ -394,7 +396,7 @@ class SliderScorer:
         return require_aware("now", self.clock() if now is None else now)
 
 
-def _named(row: Sequence[float]) -> dict[str, float]:
+def _named(row: Features) -> dict[str, float]:
     user, item, alignment, recency = row
     return {
         "user_to_slider": user,

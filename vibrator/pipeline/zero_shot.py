@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
+Values = TypeVar("Values", float, "Floats")
 
 KNEE_WIDTH = 0.03  # of the smooth turn at the knee, in units of cosine
 LARGEST_EXPONENT = 700.0  # of e, in a float
@@ -86,8 +88,8 @@ def largest_of_the_others(values: Floats) -> Floats:
     return np.where(values == top[..., 1:], top[..., :1], top[..., 1:])
 
 
-def interval(probabilities: Floats, reach: float) -> tuple[Floats, Floats]:
-    """The interval around probabilities that reaches so far in the logit.
+def interval(probabilities: Values, reach: float) -> tuple[Values, Values]:
+    """The interval around probabilities, an array or one, that reaches so far in the logit.
 
     >>> interval(np.array([0.5]), 0.0)
     (array([0.5]), array([0.5]))
