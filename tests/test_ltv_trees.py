@@ -12,12 +12,13 @@ from vibrator.actions import UserAction
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.ltv import metrics
 from vibrator.ltv.artefact import list_models, load, read_manifest, read_report, save
-from vibrator.ltv.boosting import TreeSettings
+from vibrator.ltv.boosting import BinnedTable, Task, TreeSettings
 from vibrator.ltv.columns import column_kind
 from vibrator.ltv.config import LtvConfig, Partitions, SamplingPlan, StackPlan, Windows
 from vibrator.ltv.demo import SIMULATED_PLAN, run_demo
 from vibrator.ltv.explore import explore, explore_page
 from vibrator.ltv.features import FeaturePlan, fit_features
+from vibrator.ltv.forest import Forest
 from vibrator.ltv.frames import Snapshot, frame_from_actions, read_frame, temporal_split
 from vibrator.ltv.heads import ChainSettings
 from vibrator.ltv.missing import MissingPolicy
@@ -119,6 +120,41 @@ def test_threads_and_blocks_change_nothing(saved, trained, people):
     found = FastPredictor(saved, threads=2).predict(people)
 
     pd.testing.assert_frame_equal(found, trained.model.table(people))
+
+
+@pytest.mark.parametrize("leaves", [2, 8, 31, 64])
+def test_the_forest_says_what_lightgbm_says_bit_for_bit(leaves):
+    rng = np.random.default_rng(leaves)
+    X = rng.normal(size=(6000, 4)).astype(np.float32)
+    X[:, 3] = rng.integers(0, 40, 6000)
+    X[rng.random(6000) < 0.1, 0] = np.nan
+    y = np.exp(X[:, 1] + 0.1 * (X[:, 3] % 7)) * (rng.random(6000) < 0.5)
+    table = BinnedTable(X, list("abcd"), ["d"])
+    settings = TreeSettings(rounds=12, leaves=leaves, least_rows_in_leaf=5)
+    boosters = [
+        table.fit(Task("tweedie", y), settings),
+        table.fit(Task("binary", (y > 0).astype(float)), replace(settings, rounds=7)),
+    ]
+    strange = np.array([[np.nan] * 4, [-0.0, 0.0, 1e30, -3.0], [1, 2, 3, 4000]], np.float32)
+    asked = np.concatenate([X, strange])
+    forest = Forest(tuple(trees.text for trees in boosters))
+    expected = np.column_stack([trees.predict(asked, raw=True) for trees in boosters])
+
+    assert forest.fits
+    assert (forest.predict(asked) == expected).all()
+    assert (forest.predict_few(asked) == expected).all()
+    for trees in boosters:
+        assert trees.link(trees.predict(asked, raw=True)) == pytest.approx(trees.predict(asked))
+
+
+def test_trees_with_more_leaves_than_bits_are_left_to_lightgbm(people):
+    wide = replace(CONFIG, chain=replace(QUICK, large=replace(
+        QUICK.large, leaves=100, least_rows_in_leaf=10)))  # fmt: skip
+    model = train(people, wide, plan=SIMULATED_PLAN).model
+    found = model.predict(people).value
+
+    assert not model.chain.forest.fits
+    assert found[:10] == pytest.approx(model.predict(people[:10]).value)
 
 
 def test_a_changed_byte_is_noticed(saved, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 
 from vibrator.errors import BadInput
 from vibrator.optional import need
+from vibrator.vectors import sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 SERIAL_ROWS = 512  # below this, waking a second thread costs more than it brings
+
+LINKS: dict[str, Callable[[Any], Any]] = {
+    "binary": sigmoid,
+    "cross_entropy": sigmoid,
+    "regression": np.asarray,
+    "gamma": np.exp,
+    "tweedie": np.exp,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,11 @@ class Trees:
         """One answer a row, on the scale of the label unless raw."""
         threads = threads if len(X) > SERIAL_ROWS else 1
         return np.asarray(self.booster.predict(X, raw_score=raw, num_threads=threads))
+
+    def link(self, raw: Floats) -> Floats:
+        """Raw scores on the scale of the label."""
+        objective = self.text.partition("\nobjective=")[2].split(maxsplit=1)[0]
+        return np.asarray(LINKS[objective](raw))
 
     def gains(self) -> Floats:
         """How much each feature brought."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 EPOCH_YEARS = (978_307_200, 4_102_444_800)  # 2001 to 2100 in seconds
+BY_HAND = 16  # rows up to which a Python loop beats pandas
 PEEK = 1_000  # rows that are looked at to tell the kind of a column of Python objects
 KINDS = ("number", "flag", "category", "time", "epoch_s", "epoch_ms", "map", "list", "pairs",
          "histogram")  # fmt: skip
@@ -151,6 +152,64 @@ def read_schema(
     return Schema(found, time)
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column of words as codes: row r has the word `kinds[codes[r]]`, or none where it is −1."""
+
+    codes: NDArray[np.intp]
+    kinds: tuple[str, ...]
+
+    @classmethod
+    def of(cls, column: Any) -> Words:
+        """Numbers are words, too: 7 and 7.0 are the word "7"; an empty text is none.
+
+        >>> Words.of(pd.Series(["b", None, "a", "b", ""], dtype=object))
+        Words(codes=array([ 0, -1,  1,  0, -1]), kinds=('b', 'a'))
+        """
+        codes, kinds = _factorized(column)
+        names = [_word(kind) for kind in kinds]
+        place = {name: at for at, name in enumerate(dict.fromkeys(filter(None, names)))}
+        table = np.array([*(place.get(name, -1) for name in names), -1], dtype=np.intp)
+        return cls(table[codes], tuple(place))
+
+    def take(self, rows: NDArray[np.intp]) -> Words:
+        """The words of some rows."""
+        return Words(self.codes[rows], self.kinds)
+
+    def counts(self) -> NDArray[np.int64]:
+        """How often each word occurs."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.kinds))
+
+    def rows(self) -> dict[str, NDArray[np.intp]]:
+        """The rows of each word that occurs; those of none under the empty word."""
+        order = np.argsort(self.codes, kind="stable")
+        ends = np.cumsum(np.bincount(self.codes + 1, minlength=len(self.kinds) + 1))
+        parts = np.split(order, ends[:-1])
+        return {word: at for word, at in zip(("", *self.kinds), parts, strict=True) if at.size}
+
+    def coded(self, vocabulary: Sequence[str]) -> Floats:
+        """The place in the vocabulary; one past its end for other words, NaN for none."""
+        place = {word: at for at, word in enumerate(vocabulary)}
+        other = len(place)
+        table = [*(float(place.get(kind, other)) for kind in self.kinds), np.nan]
+        return np.array(table)[self.codes]
+
+
+def _factorized(column: Any) -> tuple[NDArray[np.intp], Any]:
+    """pd.factorize; for a few rows by hand, as it then mostly looks for the right way."""
+    if len(column) > BY_HAND:
+        codes, kinds = pd.factorize(column)
+        return codes, kinds
+    cells = column.tolist()
+    place = {cell: at for at, cell in enumerate(dict.fromkeys(c for c in cells if not pd.isna(c)))}
+    return np.array([place.get(cell, -1) for cell in cells], dtype=np.intp), list(place)
+
+
+def _word(kind: Any) -> str:
+    whole = isinstance(kind, (float, np.floating)) and float(kind).is_integer()
+    return str(int(kind)) if whole else str(kind)
+
+
 class View:
     """A frame seen as columns: floats, moments, words; each is worked out once."""
 
@@ -158,8 +217,15 @@ class View:
         self.frame, self.schema = frame, schema
         self.size = len(frame)
         self._numbers: dict[str, Floats] = {}
-        self._words: dict[str, NDArray[Any]] = {}
+        self._words: dict[str, Words] = {}
         self._seconds: Floats | None = None
+
+    def part(self, rows: NDArray[np.intp]) -> View:
+        """Some rows of it, with what was worked out before."""
+        part = View(self.frame.iloc[rows], self.schema)
+        part._numbers = {name: values[rows] for name, values in self._numbers.items()}
+        part._words = {name: words.take(rows) for name, words in self._words.items()}
+        return part
 
     def has(self, name: str | None) -> bool:
         """Whether the schema knows the column as a plain number."""
@@ -168,21 +234,20 @@ class View:
     def number(self, name: str) -> Floats:
         """A plain column as floats, NaN where nothing is known."""
         if name not in self._numbers:
-            column = self.frame[name]
-            if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
-                self._numbers[name] = column.to_numpy().astype(np.float64)  # no gaps to look for
-            else:
-                self._numbers[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            names = self.schema.of(*PLAIN) if self.has(name) else [name]
+            names = [one for one in names if one not in self._numbers]  # together, at one price
+            block = self.frame[names].to_numpy(dtype=np.float64, na_value=np.nan)
+            self._numbers |= {one: block[:, at] for at, one in enumerate(names)}
         return self._numbers[name]
 
     def put(self, name: str, values: Floats) -> None:
         """Replace a column, after its missing values were dealt with."""
         self._numbers[name] = values
 
-    def words(self, name: str) -> NDArray[Any]:
-        """A category column as objects; None or NaN where nothing is known."""
+    def words(self, name: str) -> Words:
+        """A category column as codes of its words."""
         if name not in self._words:
-            self._words[name] = self.frame[name].to_numpy(dtype=object)
+            self._words[name] = Words.of(self.frame[name])
         return self._words[name]
 
     @property
@@ -201,7 +266,5 @@ class View:
 
 
 def _seconds(column: pd.Series) -> Floats:
-    if column.dt.tz is not None:
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    values = column.to_numpy(dtype="datetime64[us]")
+    values = np.asarray(column.array, dtype="datetime64[us]")  # in UTC, whatever the zone
     return np.where(np.isnat(values), np.nan, values.astype(np.int64) / 1e6)

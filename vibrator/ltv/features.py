@@ -12,7 +12,7 @@ import pandas as pd
 from vibrator.checks import require_positive
 from vibrator.decay import fade
 from vibrator.errors import BadInput
-from vibrator.ltv.columns import PLAIN, TIMES, Schema, View, parse_texts, read_schema
+from vibrator.ltv.columns import PLAIN, TIMES, Schema, View, Words, parse_texts, read_schema
 from vibrator.ltv.frames import DAY, user_fraction
 from vibrator.ltv.missing import MissingPolicy, fill_gaps, fit_fills
 from vibrator.ltv.nested import SUMMARIES, as_arrow
@@ -87,7 +87,7 @@ class Block:
     """Columns that a group makes: numbers ready for the matrix, words to be coded."""
 
     numbers: Mapping[str, Floats] = field(default_factory=dict)
-    words: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    words: Mapping[str, Words] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,12 @@ def _categories(view: View, _plan: FeaturePlan, _state: Any) -> Block:
 def _nested(kind: str) -> Callable[[View, FeaturePlan, Any], Block]:
     def make(view: View, _plan: FeaturePlan, _state: Any) -> Block:
         numbers: dict[str, Floats] = {}
-        words: dict[str, NDArray[Any]] = {}
+        words: dict[str, Words] = {}
         for name in view.schema.of(kind):
             summary = SUMMARIES[kind](as_arrow(view.frame[name], kind))
             numbers |= {f"{name}_{what}": values for what, values in summary.numbers.items()}
             if summary.names is not None:
-                words[f"{name}_top"] = summary.names
+                words[f"{name}_top"] = Words.of(summary.names)
         return Block(numbers, words)
 
     return make
@@ -210,7 +210,8 @@ def _learn_local(view: View, plan: FeaturePlan) -> dict[str, Any]:
     """Quantiles of each metric in each frequent place, "" for everywhere; average spend there."""
     state: dict[str, Any] = {}
     for place in _local_places(view, plan):
-        groups = _rows_by_word(view.words(place), plan.vocabulary)
+        rows = view.words(place).rows()
+        groups = {word: at for word, at in rows.items() if at.size >= plan.vocabulary.least}
         groups[""] = np.arange(view.size)
         for metric in _local_metrics(view, plan):
             values = np.nan_to_num(view.number(metric))
@@ -223,7 +224,7 @@ def _learn_local(view: View, plan: FeaturePlan) -> dict[str, Any]:
 def _local(view: View, plan: FeaturePlan, state: Any) -> Block:
     made: dict[str, Floats] = {}
     for place in _local_places(view, plan):
-        groups = _rows_by_word(view.words(place), None)
+        groups = view.words(place).rows()
         for metric in _local_metrics(view, plan):
             known = state[f"{metric}|{place}"]
             values = np.nan_to_num(view.number(metric))
@@ -237,17 +238,6 @@ def _local(view: View, plan: FeaturePlan, state: Any) -> Block:
             if metric == plan.roles.spend:
                 made[f"{metric}_average_of_{place}"] = mean
     return Block(made)
-
-
-def _rows_by_word(words: NDArray[Any], vocabulary: Vocabulary | None) -> dict[str, NDArray[Any]]:
-    codes, kinds = pd.factorize(words)
-    counts = np.bincount(codes + 1, minlength=len(kinds) + 1)
-    order = np.argsort(codes, kind="stable")
-    rows = np.split(order, np.cumsum(counts)[:-1])
-    named = [""] + [str(kind) for kind in kinds]
-    least = 1 if vocabulary is None else vocabulary.least
-    found = {word: at for word, at in zip(named, rows, strict=True) if at.size >= least}
-    return found if vocabulary is None else {w: at for w, at in found.items() if w}
 
 
 GROUPS: dict[str, Group] = {
@@ -287,7 +277,7 @@ class Features:
         """The matrix for rows that were not learned from, checked against the schema."""
         frame = parse_texts(frame, self.schema.kinds)
         self.schema.check(frame)
-        columns = self._columns(_view(frame, self), self.states)
+        columns = self._columns(View(frame, self.schema), self.states)
         return _matrix(columns, self.names, len(frame))
 
     def _columns(self, view: View, states: Mapping[str, Any]) -> dict[str, Floats]:
@@ -295,12 +285,8 @@ class Features:
         for name in self.plan.on():
             block = GROUPS[name].make(view, self.plan, states.get(name))
             columns |= block.numbers
-            columns |= {n: _coded(words, self.vocabularies[n]) for n, words in block.words.items()}
+            columns |= {n: words.coded(self.vocabularies[n]) for n, words in block.words.items()}
         return columns
-
-
-def _view(frame: pd.DataFrame, features: Features) -> View:
-    return View(frame, features.schema)
 
 
 def _matrix(columns: Mapping[str, Floats], names: Sequence[str], rows: int) -> Matrix:
@@ -308,19 +294,6 @@ def _matrix(columns: Mapping[str, Floats], names: Sequence[str], rows: int) -> M
     for at, name in enumerate(names):
         out[:, at] = columns[name]
     return out
-
-
-def _coded(words: NDArray[Any], vocabulary: Sequence[str]) -> Floats:
-    """The place in the vocabulary; one past its end for other words, NaN for none."""
-    place = {word: float(at) for at, word in enumerate(vocabulary)}
-    other = float(len(vocabulary))
-
-    def code(word: Any) -> float:
-        if isinstance(word, str):
-            return place.get(word, other)
-        return float("nan") if pd.isna(word) else place.get(str(word), other)
-
-    return np.fromiter(map(code, words), dtype=np.float64, count=len(words))
 
 
 def fit_features(
@@ -343,7 +316,7 @@ def fit_features(
     columns = dict(flags)
     for block in blocks.values():
         columns |= block.numbers
-        columns |= {n: _coded(w, vocabularies[n]) for n, w in block.words.items()}
+        columns |= {n: w.coded(vocabularies[n]) for n, w in block.words.items()}
     states = {name: state for name, state in states.items() if state is not None}
     features = Features(schema, plan, fills, states, vocabularies, tuple(columns))
     return features, _matrix(columns, features.names, len(frame))
@@ -361,20 +334,13 @@ def _training_block(
         mine, others = np.flatnonzero(fold == one), np.flatnonzero(fold != one)
         if not (mine.size and others.size):
             continue
-        learned = group.learn(_part(view, others), plan)
-        for key, values in group.make(_part(view, mine), plan, learned).numbers.items():
+        learned = group.learn(view.part(others), plan)
+        for key, values in group.make(view.part(mine), plan, learned).numbers.items():
             numbers.setdefault(key, np.empty(view.size))[mine] = values
     return Block(numbers)
 
 
-def _part(view: View, rows: NDArray[np.intp]) -> View:
-    part = View(view.frame.iloc[rows], view.schema)
-    for name in view.schema.of(*PLAIN):
-        part.put(name, view.number(name)[rows])
-    return part
-
-
-def _frequent(words: NDArray[Any], vocabulary: Vocabulary) -> tuple[str, ...]:
-    counts = pd.Series(words, dtype=object).dropna().value_counts()
-    kept = counts[counts >= vocabulary.least].index[: vocabulary.most]
-    return tuple(sorted(str(word) for word in kept))
+def _frequent(words: Words, vocabulary: Vocabulary) -> tuple[str, ...]:
+    counted = sorted(zip(-words.counts(), words.kinds, strict=True))
+    kept = [word for count, word in counted[: vocabulary.most] if -count >= vocabulary.least]
+    return tuple(sorted(kept))

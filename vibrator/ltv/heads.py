@@ -6,8 +6,9 @@ buyers, for the mean and for log1p alike, and calibrating anchor or shares canno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from vibrator.ltv.calibration import (
     fit_logit_tilt,
     fit_poisson_level,
 )
+from vibrator.ltv.forest import Forest
 from vibrator.ltv.stack import Stack
 
 if TYPE_CHECKING:
@@ -33,6 +35,14 @@ if TYPE_CHECKING:
 HEAVY_TAIL = 0.99  # share weights stop growing at this quantile, so that one whale is not the fit
 TWEEDIE_POWER = 1.5
 SMALLEST_MEAN = 1e-9  # a mean of exactly zero has no logarithm to calibrate
+FEW_ROWS = 64  # up to here the number of calls is what costs
+MANY_ROWS = 4_096  # from here on the forest is faster than LightGBM's walk down each tree
+Ask = Callable[[Trees], "Floats"]  # the answer of one of the chain's boosters for the rows at hand
+
+
+def ask_each(X: Matrix, *, threads: int = 1) -> Ask:
+    """LightGBM asked for one booster after the other."""
+    return lambda trees: trees.link(trees.predict(X, raw=True, threads=threads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +139,11 @@ class ShareChain:
     shares: tuple[Trees, ...]
     tilts: tuple[LogitTilt, ...]
 
-    def spread(self, longest: Floats, X: Matrix, *, threads: int = 1) -> Floats:
+    def spread(self, longest: Floats, ask: Ask) -> Floats:
         """Columns for every horizon from the column of the longest."""
         columns = [longest]
         for trees, tilt in zip(reversed(self.shares), reversed(self.tilts), strict=True):
-            columns.append(columns[-1] * tilt.apply(trees.predict(X, threads=threads)))
+            columns.append(columns[-1] * tilt.apply(ask(trees)))
         return np.column_stack(columns[::-1])
 
 
@@ -184,16 +194,14 @@ class Anchor:
     smearing: float
     level: PoissonLevel = field(default_factory=PoissonLevel)
 
-    def parts(self, X: Matrix, *, threads: int = 1) -> dict[str, Floats]:
+    def parts(self, ask: Ask) -> dict[str, Floats]:
         """Each model's own answer, and the chance to buy that two of them share."""
-        chance = self.buyer.predict(X, threads=threads)
+        chance = ask(self.buyer)
         return {
             "chance": chance,
-            "lognormal": chance
-            * self.smearing
-            * np.exp(self.lognormal.predict(X, threads=threads)),
-            "gamma": chance * self.gamma.predict(X, threads=threads),
-            "tweedie": self.tweedie.predict(X, threads=threads),
+            "lognormal": chance * self.smearing * np.exp(ask(self.lognormal)),
+            "gamma": chance * ask(self.gamma),
+            "tweedie": ask(self.tweedie),
         }
 
     def raw(self, parts: Mapping[str, Floats]) -> Floats:
@@ -223,7 +231,7 @@ def fit_anchor(lesson: Lesson, settings: ChainSettings) -> Anchor:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ValueChain:
     """The whole default model: anchor, its shares, buyer shares, log1p anchor and its shares."""
 
@@ -236,6 +244,30 @@ class ValueChain:
     log_shares: ShareChain
     stack: Stack | None = None
 
+    @property
+    def trees(self) -> tuple[Trees, ...]:
+        """Every booster of the chain, the stack's apart."""
+        anchor = self.anchor
+        heads = (anchor.buyer, anchor.lognormal, anchor.gamma, anchor.tweedie, self.log_anchor)
+        shares = (self.value_shares, self.buyer_shares, self.log_shares)
+        return (*heads, *(trees for chain in shares for trees in chain.shares))
+
+    @cached_property
+    def forest(self) -> Forest:
+        """All of them for many rows at once."""
+        return Forest(tuple(trees.text for trees in self.trees))
+
+    def ask(self, X: Matrix, *, threads: int = 1) -> Ask:
+        """How the boosters are asked: together for few rows and for many, one by one between."""
+        if len(X) <= FEW_ROWS:
+            scores = self.forest.predict_few(X)
+        elif len(X) >= MANY_ROWS and self.forest.fits:
+            scores = self.forest.predict(X)
+        else:
+            return ask_each(X, threads=threads)
+        raw = dict(zip(self.trees, scores.T, strict=True))
+        return lambda trees: trees.link(raw[trees])
+
     def raw_anchor(self, parts: Mapping[str, Floats], X: Matrix, *, threads: int = 1) -> Floats:
         """The uncalibrated mean at the longest horizon, by the stack where there is one."""
         raw = self.anchor.raw(parts)
@@ -243,15 +275,16 @@ class ValueChain:
 
     def predict(self, X: Matrix, *, threads: int = 1) -> Predictions:
         """Every head for every horizon."""
-        parts = self.anchor.parts(X, threads=threads)
+        ask = self.ask(X, threads=threads)
+        parts = self.anchor.parts(ask)
         longest = self.anchor.level.apply(self.raw_anchor(parts, X, threads=threads))
         chance = self.buyer_tilt.apply(parts["chance"])
-        log_longest = np.maximum(self.log_anchor.predict(X, threads=threads), 0.0)
+        log_longest = np.maximum(ask(self.log_anchor), 0.0)
         return Predictions(
             self.horizons,
-            buyer=self.buyer_shares.spread(chance, X, threads=threads),
-            value=self.value_shares.spread(longest, X, threads=threads),
-            log_value=np.expm1(self.log_shares.spread(log_longest, X, threads=threads)),
+            buyer=self.buyer_shares.spread(chance, ask),
+            value=self.value_shares.spread(longest, ask),
+            log_value=np.expm1(self.log_shares.spread(log_longest, ask)),
         )
 
 
@@ -277,7 +310,7 @@ def calibrate_chain(
 
     The log1p head is left alone: its target is the typical revenue, not the mean.
     """
-    parts = chain.anchor.parts(X, threads=threads)
+    parts = chain.anchor.parts(ask_each(X, threads=threads))
     raw = chain.raw_anchor(parts, X, threads=threads)
     level = fit_poisson_level(labels.longest, raw)
     return replace(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from vibrator.errors import BadInput
 from vibrator.ltv.artefact import load, read_manifest
+from vibrator.ltv.forest import BLOCK
 from vibrator.ltv.frames import list_partitions, read_frame
 from vibrator.optional import need
 from vibrator.vectors import blocks
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from vibrator.ltv.model import LtvModel
 
 BATCH = 100_000  # rows of a file that are in memory at once
-BLOCK = 8_192  # rows that one thread scores at once; their matrix fits a core's cache
 
 
 class FastPredictor:

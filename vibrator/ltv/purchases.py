@@ -10,7 +10,7 @@ import pandas as pd
 
 from vibrator.checks import require_positive
 from vibrator.ltv.boosting import BinnedTable
-from vibrator.ltv.heads import Anchor, ChainSettings, Labels, Lesson, fit_anchor
+from vibrator.ltv.heads import Anchor, ChainSettings, Labels, Lesson, ask_each, fit_anchor
 from vibrator.ltv.transactions import (
     Log,
     TransactionModel,
@@ -40,7 +40,7 @@ class BoostedPurchases:
         """Expected spend of every customer of the log in the `days` after `end`."""
         features = purchase_features(log, self.end, self.transactions, days=self.days)
         X = features.to_numpy(dtype=np.float32)
-        rank = self.ranker.raw(self.ranker.parts(X))
+        rank = self.ranker.raw(self.ranker.parts(ask_each(X)))
         level = (features["expected_purchases"] * features["expected_amount"]).to_numpy(dtype=float)
         return pd.Series(combine(rank, level), index=features.index, name="value")
 

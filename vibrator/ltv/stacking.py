@@ -11,7 +11,7 @@ from sklearn.linear_model import ElasticNet
 
 from vibrator.errors import BadInput
 from vibrator.ltv.boosting import BinnedTable, Task, TreeSettings
-from vibrator.ltv.heads import TWEEDIE_POWER, ChainSettings, Lesson, fit_anchor
+from vibrator.ltv.heads import TWEEDIE_POWER, ChainSettings, Lesson, ask_each, fit_anchor
 from vibrator.ltv.stack import Linear, Stack, XgbTrees
 from vibrator.optional import need
 
@@ -41,7 +41,7 @@ def fit_stack(lesson: Lesson, settings: ChainSettings, *, folds: int) -> Stack:
         X = lesson.table.X[unknown]
         bases = _fit_bases(lesson, known, settings)
         anchor = fit_anchor(_part(lesson, known), settings)
-        left_out[unknown] = bases.bases(X, anchor.raw(anchor.parts(X)))
+        left_out[unknown] = bases.bases(X, anchor.raw(anchor.parts(ask_each(X))))
     meta = BinnedTable(left_out[lesson.rows], META_NAMES)
     power = {"tweedie_variance_power": TWEEDIE_POWER}
     trees = meta.fit(Task("tweedie", y[lesson.rows], options=power), META)
