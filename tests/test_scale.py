@@ -88,7 +88,7 @@ def test_any_parting_of_the_rows_gives_the_same_profiles(seed, parts):
 
 def test_written_profiles_read_back_equal():
     profiles = fold(actions_frame(300), ENCODER)
-    rows = profile_rows(profiles)
+    rows = profile_rows(profiles.items())
     back = dict(zip(rows["user_id"], map(Profile.from_bytes, rows["profile"]), strict=True))
     assert_same(back, profiles)
     assert rows["events"].sum() == 300

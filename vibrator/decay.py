@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -94,6 +94,12 @@ class DecayedSum:
         ):
             self.add(time, value, at=cell)
 
+    def add_total(self, total: Floats, anchor: float) -> None:
+        """Take in what was summed elsewhere, as of `anchor`."""
+        self._move_anchor(max(self.anchor, anchor))
+        if anchor > -np.inf:
+            self.total += _spread(self._decay(self.anchor - anchor), total) * total
+
     def settle(self) -> None:
         """Fold all but the newest `keep` events into the sum."""
         if len(self.open) <= self.keep:
@@ -104,18 +110,14 @@ class DecayedSum:
         times, _, values, cells, _ = zip(*ripe, strict=True)
         self._fold(np.array(times, dtype=np.float64), values, cells)
 
-    def merge(self, other: DecayedSum) -> DecayedSum:
+    def merge(self, other: DecayedSum) -> Self:
         """The sum over both histories, as if they had been one."""
         if not np.array_equal(self.half_lives, other.half_lives):
             raise BadInput(f"half-lives differ: {self.half_lives} and {other.half_lives}")
         if self.total.shape != other.total.shape:
             raise BadInput(f"shapes differ: {self.total.shape} and {other.total.shape}")
         both = self.copy()
-        both._move_anchor(max(self.anchor, other.anchor))
-        if other.anchor > -np.inf:
-            both.total += (
-                _spread(both._decay(both.anchor - other.anchor), other.total) * other.total
-            )
+        both.add_total(other.total, other.anchor)
         both.open += other.open
         both.settle()
         return both
@@ -140,9 +142,9 @@ class DecayedSum:
         happened.sort(key=_in_order)
         return happened[max(len(happened) - self.keep, 0) :]
 
-    def copy(self) -> DecayedSum:
+    def copy(self) -> Self:
         """An independent twin."""
-        twin = DecayedSum(list(self.half_lives), self.total.shape[1:], keep=self.keep)
+        twin = type(self)(list(self.half_lives), self.total.shape[1:], keep=self.keep)
         twin.total, twin.anchor, twin.open = self.total.copy(), self.anchor, list(self.open)
         return twin
 
@@ -165,8 +167,7 @@ class DecayedSum:
             self.total = self._settled(time)
         self.anchor = max(self.anchor, time)
 
-    @staticmethod
-    def _pour(sums: Floats, factors: Floats, values: Any, cells: Any) -> None:
+    def _pour(self, sums: Floats, factors: Floats, values: Any, cells: Any) -> None:
         """Add every value, times its column of factors, to its cell of the sums."""
         if sums.ndim == 2 and isinstance(cells[0], (int, np.integer)):
             weighted = factors * np.asarray(values, dtype=np.float64)

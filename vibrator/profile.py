@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Row = NDArray[np.float32]
 
 FAST = timedelta(days=1)  # what somebody is up to: fades over a night and a day
 SLOW = timedelta(days=14)  # what somebody is like: two weeks carry habits across a holiday
 RING = 16  # newest actions kept with their words and vectors, for reasons and similarities
 FORMAT = 1
+TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 HALF_AND_HALF = np.array([0.5, 0.5])  # of fast and slow in the user vector
 SMALLEST_MASS = 1e-300  # keeps 0/0 at 0 where all weights are zero
 
@@ -76,8 +79,8 @@ class Profile:
         self.counts: Counter[str] = Counter()
         self.last_seen: datetime | None = None
         self.unread: list[UserAction] = []
-        self._timed: DecayedSum | None = None
-        self._timeless: DecayedSum | None = None
+        self._timed: _ActionSum | None = None
+        self._timeless: _ActionSum | None = None
         self._timeless_age_hours = math.inf
 
     @classmethod
@@ -127,7 +130,8 @@ class Profile:
             raise BadInput("the vectors of actions must be finite")
         self._agree_on(fingerprint, rows.shape[1])
         for action, row in zip(actions, rows, strict=True):
-            self._add_one(action, row)
+            self._add_one(action, row.copy())  # a view would keep all the others alive
+        self.counts.update([action.action_type for action in actions])
 
     def add_sums(self, sums: Any, anchor: float, counts: Mapping[str, int]) -> None:
         """Take in events summed elsewhere, in place: a row a half-life, as of `anchor`.
@@ -139,9 +143,7 @@ class Profile:
         if rows.ndim != 2 or len(rows) != 2 or not math.isfinite(anchor):
             raise BadInput(f"sums need two rows and a time, got shape {rows.shape} as of {anchor}")
         self._agree_on(None, rows.shape[1] - 1)
-        folded = DecayedSum([self.fast.total_seconds(), self.slow.total_seconds()], rows.shape[1:])
-        folded.total, folded.anchor = rows, anchor
-        self._timed = self._timed.merge(folded)  # type: ignore[union-attr]
+        self._timed.add_total(rows, anchor)  # type: ignore[union-attr]
         self.counts.update(counts)
 
     def merge(self, other: Profile) -> Profile:
@@ -196,20 +198,17 @@ class Profile:
             vectors=vectors,
         )
 
-    def recent(self) -> list[tuple[UserAction, Floats]]:
+    def recent(self) -> list[tuple[UserAction, Row]]:
         """The newest actions with their vectors, oldest first; those without a time come last."""
         timed = [] if self._timed is None else self._timed.newest()
         timeless = [] if self._timeless is None else self._timeless.newest()
-        return [(event.note, _direction(event)) for event in (*timed, *timeless)]
+        return [(event.note, event.value[1]) for event in (*timed, *timeless)]
 
     def to_bytes(self) -> bytes:
         """A compact, versioned form without pickle; `from_bytes` gives an equal profile."""
         if self.unread:
             raise BadInput("the profile holds unread words: read_with(encoder) comes first")
-        settled = self.copy()  # reading a profile never changes it
-        sums = [] if settled._timed is None else [settled._timed, settled._timeless]
-        for part in sums:
-            part.settle()  # type: ignore[union-attr]
+        parts = [_written(part) for part in self._settled_sums()]
         head = {
             "format": FORMAT,
             "fast": self.fast.total_seconds(),
@@ -219,11 +218,11 @@ class Profile:
             "last_seen": self.last_seen and self.last_seen.isoformat(),
             "age": None if math.isinf(self._timeless_age_hours) else self._timeless_age_hours,
             "dimensions": self.dimensions,
-            "sums": [_sum_head(part) for part in sums],  # type: ignore[arg-type]
+            "sums": [about for about, _ in parts],
         }
-        text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
-        body = [array for part in sums for array in _sum_body(part)]  # type: ignore[arg-type]
-        return len(text).to_bytes(4, "little") + text + b"".join(body)
+        text = TO_JSON.encode(head).encode()
+        arrays = chain.from_iterable(arrays for _, arrays in parts)
+        return b"".join([len(text).to_bytes(4, "little"), text, *arrays])
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Profile:
@@ -256,6 +255,16 @@ class Profile:
             raise ArtefactError(f"a profile must end where it says, got {len(rest)} bytes more")
         return profile
 
+    def _settled_sums(self) -> list[_ActionSum]:
+        """The sums with no more than the newest events apart; reading never changes a profile."""
+        sums = [part for part in (self._timed, self._timeless) if part is not None]
+        if all(len(part.open) <= part.keep for part in sums):
+            return sums
+        sums = [part.copy() for part in sums]
+        for part in sums:
+            part.settle()
+        return sums
+
     def _agree_on(self, fingerprint: str | None, dimensions: int) -> None:
         if self.fingerprint is None:
             self.fingerprint = fingerprint
@@ -268,11 +277,10 @@ class Profile:
 
     def _make_sums(self, dimensions: int) -> None:
         halves = [self.fast.total_seconds(), self.slow.total_seconds()]
-        self._timed = DecayedSum(halves, (dimensions + 1,), keep=RING)
-        self._timeless = DecayedSum([math.inf], (dimensions + 1,), keep=RING)
+        self._timed = _ActionSum(halves, (dimensions + 1,), keep=RING)
+        self._timeless = _ActionSum([math.inf], (dimensions + 1,), keep=RING)
 
-    def _add_one(self, action: UserAction, row: NDArray[np.float32]) -> None:
-        value = _weighed(action, row)
+    def _add_one(self, action: UserAction, row: Row) -> None:
         key = action.action_id or f"{action.action_type}\x1f{action.content}\x1f{action.weight}"
         if action.timestamp is None:
             target, time = self._timeless, 0.0
@@ -280,9 +288,9 @@ class Profile:
             self._timeless_age_hours = min(self._timeless_age_hours, age)
         else:
             target, time = self._timed, action.timestamp.timestamp()
-            self.last_seen = max(self.last_seen or action.timestamp, action.timestamp)
-        target.add(time, value, key=key, note=action)  # type: ignore[union-attr]
-        self.counts[action.action_type] += 1
+            if self.last_seen is None or action.timestamp > self.last_seen:
+                self.last_seen = action.timestamp
+        target.add(time, (action.weight, row), key=key, note=action)  # type: ignore[union-attr]
 
     def _reasons(self, ring: list[Any], read_at: float, fast: float, slow: float) -> Any:
         timeless = self._timeless.newest()  # type: ignore[union-attr]
@@ -291,8 +299,7 @@ class Profile:
         weights = np.array([event.note.weight for event in events])
         decays = np.exp2(_slopes(self.fast, self.slow) * ages)
         shares = weights * (_over(decays[0], fast) + _over(decays[1], slow)) / 2
-        values = np.concatenate([event.value for event in events]).reshape(len(events), -1)
-        vectors = values[:, :-1] / np.where(weights == 0, 1.0, weights)[:, None]
+        vectors = np.array([event.value[1] for event in events], dtype=np.float64)
         return tuple(event.note for event in events), vectors, shares
 
 
@@ -375,11 +382,17 @@ def weighted_user_embedding(
     return np.asarray(powered @ np.asarray(encoder.encode_actions(actions)) / mass)
 
 
-def _weighed(action: UserAction, row: NDArray[np.float32]) -> Floats:
-    value = np.empty(row.size + 1)
-    np.multiply(row, action.weight, out=value[:-1], dtype=np.float64)
-    value[-1] = abs(action.weight)
-    return value
+class _ActionSum(DecayedSum):
+    """Σ w x, and Σ |w| in the last column; an event's value is its weight and its row."""
+
+    __slots__ = ()
+
+    def _pour(self, sums: Floats, factors: Floats, values: Any, cells: Any) -> None:
+        del cells
+        weights, rows = zip(*values, strict=True)
+        weighted = factors * np.array(weights, dtype=np.float64)
+        sums[:, :-1] += weighted @ np.array(rows, dtype=np.float64)
+        sums[:, -1] += np.abs(weighted).sum(axis=1)
 
 
 def _mean(row: Floats) -> Floats:
@@ -390,23 +403,15 @@ def _over(row: Floats, mass: float) -> Floats:
     return row / mass if mass > 0 else np.zeros_like(row)
 
 
-def _direction(event: Any) -> Floats:
-    weight = event.note.weight
-    return np.asarray(event.value[:-1] / weight if weight else event.value[:-1])
-
-
-def _sum_head(part: DecayedSum) -> dict[str, Any]:
+def _written(part: _ActionSum) -> tuple[dict[str, Any], list[Any]]:
+    """What a sum is, for the head of a file and for its body."""
     newest = part.newest()
     anchor = None if math.isinf(part.anchor) else part.anchor
-    return {"anchor": anchor, "open": [[e.time, e.key, _action_head(e.note)] for e in newest]}
+    head = {"anchor": anchor, "open": [[e.time, e.key, _action_head(e)] for e in newest]}
+    return head, [part.total, *(event.value[1] for event in newest)]
 
 
-def _sum_body(part: DecayedSum) -> list[bytes]:
-    rows = [_direction(event).astype(np.float32).tobytes() for event in part.newest()]
-    return [part.total.tobytes(), *rows]
-
-
-def _fill_sum(part: DecayedSum, written: dict[str, Any], rest: memoryview) -> memoryview:
+def _fill_sum(part: _ActionSum, written: dict[str, Any], rest: memoryview) -> memoryview:
     part.anchor = -math.inf if written["anchor"] is None else written["anchor"]
     width, size = part.total.shape[1] - 1, part.total.nbytes
     part.total = np.frombuffer(rest[:size]).reshape(part.total.shape).copy()
@@ -414,12 +419,13 @@ def _fill_sum(part: DecayedSum, written: dict[str, Any], rest: memoryview) -> me
     rows = np.frombuffer(rest[size:end], dtype=np.float32).reshape(-1, width)
     for (time, key, head), row in zip(written["open"], rows, strict=True):
         action = _action_from(head)
-        part.add(time, _weighed(action, row), key=key, note=action)
+        part.add(time, (action.weight, row), key=key, note=action)
     return rest[end:]
 
 
-def _action_head(action: UserAction) -> list[Any]:
-    time = action.timestamp and action.timestamp.timestamp()
+def _action_head(event: Any) -> list[Any]:
+    action = event.note
+    time = None if action.timestamp is None else event.time
     return [
         action.action_type, action.content, action.weight, time,
         action.user_id, action.action_id, dict(action.metadata),

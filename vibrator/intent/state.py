@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from copy import copy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -214,7 +214,7 @@ class _TouchedSum(DecayedSum):
             mine.last_folded = max(mine.last_folded, theirs.last_folded)
         if mine.touches is not None and theirs.touches is not None:
             mine.touches = np.maximum(mine.touches, theirs.touches)
-        return cast("_TouchedSum", DecayedSum.merge(mine, theirs))
+        return DecayedSum.merge(mine, theirs)
 
     def copy(self) -> _TouchedSum:
         """An independent twin."""

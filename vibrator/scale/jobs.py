@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol
 
 import pandas as pd
@@ -103,11 +104,11 @@ class Fold:
     def frame(self, piece: Piece) -> pd.DataFrame:
         """Columns `user_id, profile, events, last_seen`; the piece's one group is the shard."""
         actions = partitions.once(_of_shard(self.parts, piece.groups[0]))
-        encoder, profiles = encoder_of(self.encoder), dict[str, Profile]()
-        for start in range(0, len(actions), BLOCK):
-            block = partitions.fold(actions.iloc[start : start + BLOCK], encoder)
-            profiles = partitions.merge(profiles, block)
-        return partitions.profile_rows(profiles)
+        actions = actions.sort_values("user_id", kind="stable", ignore_index=True)
+        encoder = encoder_of(self.encoder)
+        blocks = (actions.iloc[at : at + BLOCK] for at in range(0, len(actions), BLOCK))
+        pairs = chain.from_iterable(partitions.folded(block, encoder) for block in blocks)
+        return partitions.profile_rows(partitions.joined(pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class FoldPiece:
     def frame(self, piece: Piece) -> pd.DataFrame:
         """Columns `user_id, profile, events, last_seen`."""
         actions = read_actions(piece)
-        return partitions.profile_rows(partitions.fold(actions, encoder_of(self.encoder)))
+        return partitions.profile_rows(partitions.folded(actions, encoder_of(self.encoder)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import reduce
+from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from vibrator.actions import UserAction, actions_from_columns
+from vibrator.checks import require_text
 from vibrator.errors import BadInput
 from vibrator.profile import FAST, RING, SLOW, Profile
 from vibrator.vectors import top_k
@@ -24,9 +27,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Places = NDArray[np.intp]
+    Sums = tuple[Floats, float, dict[str, int]]  # what Profile.add_sums takes
 
 HALF_LIVES = np.array([FAST.total_seconds(), SLOW.total_seconds()])
 MICROSECONDS = 1e6
+TOGETHER = 256  # users whose events are made objects at once: few enough for a processor's cache
 
 
 def shard_of(users: pd.Series, shards: int) -> Places:
@@ -52,18 +57,26 @@ def fold(frame: pd.DataFrame, encoder: InstructionalEncoder) -> dict[str, Profil
 
     Folding parts of the rows and merging the profiles gives the same, however they are parted.
     """
+    return dict(folded(frame, encoder))
+
+
+def folded(frame: pd.DataFrame, encoder: InstructionalEncoder) -> Iterator[tuple[str, Profile]]:
+    """The same, a user at a time in the order of their first rows: what is used up can go."""
     if frame["user_id"].isna().any():
         raise BadInput("every action of a batch must have a user_id, got one without")
     numbers, vectors = _numbers(frame, encoder)
-    recent, old, timeless = _parted(frame, numbers)
-    profiles: dict[str, Profile] = {}
-    for places in (recent, timeless):
-        _fold_recent(frame, places, (numbers, vectors), profiles)
-    if len(old):
-        _fold_old(old, numbers, vectors, profiles)
-    for profile in profiles.values():
-        profile.fingerprint = encoder.fingerprint
-    return profiles
+    recent, old = _parted(frame, numbers)
+    for first in range(0, len(numbers.users), TOGETHER):
+        users = range(first, min(first + TOGETHER, len(numbers.users)))
+        places, bounds = recent.of(users)
+        actions = actions_from_columns(len(places), _columns(frame, places, numbers))
+        sums = _summed(old.of(users)[0], numbers, vectors)
+        for user, start, end in zip(users, bounds, bounds[1:], strict=False):
+            profile = Profile(fingerprint=encoder.fingerprint)
+            if user in sums:
+                profile.add_sums(*sums[user])
+            profile.add(actions[start:end], vectors[numbers.words[places[start:end]]])
+            yield numbers.users[user], profile
 
 
 def merge(into: dict[str, Profile], more: Mapping[str, Profile]) -> dict[str, Profile]:
@@ -72,19 +85,24 @@ def merge(into: dict[str, Profile], more: Mapping[str, Profile]) -> dict[str, Pr
     return {**into, **more, **twice}
 
 
-def profile_rows(profiles: Mapping[str, Profile]) -> pd.DataFrame:
+def profile_rows(profiles: Iterable[tuple[str, Profile]]) -> pd.DataFrame:
     """One row a user, by user id: the profile's bytes, how many events, when the last."""
-    users = sorted(profiles)
+    rows = sorted((user, p.to_bytes(), p.events, p.last_seen) for user, p in profiles)
+    users, content, events, seen = zip(*rows, strict=True) if rows else ((), (), (), ())
     return pd.DataFrame(
         {
             "user_id": pd.Series(users, dtype=object),
-            "profile": pd.Series([profiles[user].to_bytes() for user in users], dtype=object),
-            "events": np.array([profiles[user].events for user in users], dtype=np.int64),
-            "last_seen": pd.Series(
-                [profiles[user].last_seen for user in users], dtype="datetime64[us, UTC]"
-            ),
+            "profile": pd.Series(content, dtype=object),
+            "events": np.array(events, dtype=np.int64),
+            "last_seen": pd.Series(seen, dtype="datetime64[us, UTC]"),
         }
     )
+
+
+def joined(pairs: Iterable[tuple[str, Profile]]) -> Iterator[tuple[str, Profile]]:
+    """Neighbours of one user as one."""
+    for user, parts in groupby(pairs, key=itemgetter(0)):
+        yield user, reduce(Profile.merge, (profile for _, profile in parts))
 
 
 def encode(frame: pd.DataFrame, encoder: InstructionalEncoder, role: str) -> NDArray[np.float32]:
@@ -162,6 +180,8 @@ class Numbers(NamedTuple):
     users: list[str]
     kind: Places
     kinds: list[str]
+    text: Places
+    texts: list[str]
     words: Places  # kind and text together: a row of the vectors
     time: Floats  # NaN where there is none
     weight: Floats
@@ -172,12 +192,21 @@ def _numbers(frame: pd.DataFrame, encoder: InstructionalEncoder) -> tuple[Number
     kind, kinds = _coded(frame["action_type"])
     text, texts = _coded(frame["content"])
     words, distinct = pd.factorize(kind * max(len(texts), 1) + text)
-    pairs = [divmod(both, len(texts)) for both in distinct.tolist()]
-    vectors = encoder.encode_actions([UserAction(kinds[k], texts[t], 1.0) for k, t in pairs])
+    vectors = encoder.encode_actions(_distinct_actions(distinct, kinds, texts))
     stamp = frame["timestamp"].to_numpy(dtype="datetime64[us]")
     time = np.where(np.isnat(stamp), np.nan, stamp.view(np.int64) / MICROSECONDS)
     weight = frame["weight"].to_numpy(dtype=np.float64)
-    return Numbers(user, users, kind, kinds, words, time, weight), np.asarray(vectors)
+    return Numbers(user, users, kind, kinds, text, texts, words, time, weight), vectors
+
+
+def _distinct_actions(both: Places, kinds: list[str], texts: list[str]) -> list[UserAction]:
+    """One action for each kind and text that occur together."""
+    for name, names in (("action_type", kinds), ("content", texts)):
+        for given in names:
+            require_text(name, given)
+    kind, text = divmod(both, max(len(texts), 1))
+    columns = {"action_type": _named(kind, kinds), "content": _named(text, texts)}
+    return actions_from_columns(len(both), columns)
 
 
 def _coded(column: pd.Series) -> tuple[Places, list[str]]:
@@ -185,78 +214,110 @@ def _coded(column: pd.Series) -> tuple[Places, list[str]]:
     return np.asarray(code, dtype=np.intp), names.tolist()
 
 
-def _parted(frame: pd.DataFrame, numbers: Numbers) -> tuple[Places, Places, Places]:
-    """Places of the rows that profiles keep with their words, of older ones, of timeless ones."""
-    timeless = np.isnan(numbers.time)
-    order = np.lexsort((_key_ranks(frame, numbers), numbers.time, numbers.user))
-    order = order[~timeless[order]]
-    ends = np.cumsum(np.bincount(numbers.user[order], minlength=len(numbers.users)))
-    newest = np.arange(len(order)) >= (ends - RING)[numbers.user[order]]
-    return order[newest], order[~newest], np.flatnonzero(timeless)
+def _named(code: Places, names: list[str]) -> list[str]:
+    return [names[place] for place in code.tolist()]
 
 
-def _key_ranks(frame: pd.DataFrame, numbers: Numbers) -> Places:
+class ByUser(NamedTuple):
+    """Places in a frame in the order of users, and where in them each user's begin."""
+
+    places: Places
+    starts: Places  # one more than there are users: the last is the end
+
+    def of(self, users: range) -> tuple[Places, list[int]]:
+        """Those of neighbouring users, and where each one's begin in these."""
+        starts = self.starts[users.start : users.stop + 1]
+        return self.places[starts[0] : starts[-1]], (starts - starts[0]).tolist()
+
+
+def _parted(frame: pd.DataFrame, numbers: Numbers) -> tuple[ByUser, ByUser]:
+    """Places of the rows that profiles keep with their words, and of older ones, by user."""
+    order = np.argsort(numbers.time)  # those without a time come last
+    narrow = numbers.user[order].astype(np.min_scalar_type(len(numbers.users)))  # sorted by radix
+    order = _ties_in_order(order[np.argsort(narrow, kind="stable")], frame, numbers)
+    timeless = np.isnan(numbers.time[order])
+    user, numbered = numbers.user[order], np.arange(len(numbers.users) + 1)
+    timed_ends = np.searchsorted(user, numbered[:-1]) + np.bincount(
+        user[~timeless], minlength=len(numbers.users)
+    )
+    kept = timeless | (np.arange(len(order)) >= (timed_ends - RING)[user])
+    recent, old = (
+        ByUser(order[part], np.searchsorted(user[part], numbered)) for part in (kept, ~kept)
+    )
+    return recent, old
+
+
+def _ties_in_order(order: Places, frame: pd.DataFrame, numbers: Numbers) -> Places:
+    """The same order, events of one user and time put as a Profile puts them."""
+    user, time = numbers.user[order], numbers.time[order]
+    same = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    rows = order[tied]
+    ranks = _key_ranks(frame, numbers, rows)
+    order[tied] = rows[np.lexsort((ranks, numbers.time[rows], numbers.user[rows]))]
+    return order
+
+
+def _key_ranks(frame: pd.DataFrame, numbers: Numbers, rows: Places) -> Places:
     """Order among events of one time, as a Profile keeps it: by id, or by words and weight."""
-    given = frame.get("action_id")
-    if given is not None and given.notna().all():
-        return np.asarray(pd.factorize(given, sort=True)[0])
-    weight, weights = pd.factorize(numbers.weight)
-    both = numbers.words * len(weights) + weight
-    place, distinct = pd.factorize(both)
-    first = np.empty(len(distinct), dtype=np.intp)
-    first[place[::-1]] = np.arange(len(both))[::-1]
-    rows = frame[["action_type", "content"]].iloc[first]
-    columns = (rows["action_type"], rows["content"], numbers.weight[first].tolist())
-    keys = np.array(["\x1f".join(map(str, row)) for row in zip(*columns, strict=True)], object)
-    if given is None:
-        return np.asarray(np.argsort(np.argsort(keys, kind="stable"), kind="stable")[place])
-    return np.asarray(pd.factorize(given.where(given.notna(), keys[place]), sort=True)[0])
+    parts = zip(
+        _named(numbers.kind[rows], numbers.kinds),
+        _named(numbers.text[rows], numbers.texts),
+        numbers.weight[rows].tolist(),
+        strict=True,
+    )
+    keys = np.array(["\x1f".join(map(str, part)) for part in parts], dtype=object)
+    if "action_id" in frame:
+        given = frame["action_id"].iloc[rows].to_numpy(dtype=object)
+        keys = np.where(pd.isna(given), keys, given)
+    return np.asarray(pd.factorize(keys, sort=True)[0])
 
 
-def _fold_recent(
-    frame: pd.DataFrame,
-    places: Places,
-    read: tuple[Numbers, Any],
-    profiles: dict[str, Profile],
-) -> None:
-    """Add rows as actions, with their words."""
-    numbers, vectors = read
-    rows, words, user = frame.iloc[places], numbers.words[places], numbers.user[places]
-    actions = actions_from_columns(len(rows), _columns(rows))
-    order = np.argsort(user, kind="stable")
-    starts = np.flatnonzero(np.diff(user[order], prepend=-1))
-    for mine in np.split(order, starts[1:]) if len(order) else ():
-        profile = profiles.setdefault(numbers.users[user[mine[0]]], Profile())
-        profile.add([actions[place] for place in mine.tolist()], vectors[words[mine]])
-
-
-def _columns(rows: pd.DataFrame) -> dict[str, list[Any]]:
-    found = {name: rows[name].tolist() for name in ("action_type", "content", "weight", "user_id")}
-    stamps = rows["timestamp"]
-    found["timestamp"] = [None if t is pd.NaT else t for t in stamps.dt.to_pydatetime()]
-    for name in {"action_id", "metadata"} & set(rows):
-        found[name] = rows[name].astype(object).where(rows[name].notna(), None).tolist()
+def _columns(frame: pd.DataFrame, places: Places, numbers: Numbers) -> dict[str, list[Any]]:
+    stamps = frame["timestamp"].iloc[places].dt.to_pydatetime()
+    found: dict[str, list[Any]] = {
+        "action_type": _named(numbers.kind[places], numbers.kinds),
+        "content": _named(numbers.text[places], numbers.texts),
+        "user_id": _named(numbers.user[places], numbers.users),
+        "weight": numbers.weight[places].tolist(),
+        "timestamp": [None if stamp is pd.NaT else stamp for stamp in stamps],
+    }
+    for name in {"action_id", "metadata"} & set(frame):
+        given = frame[name].iloc[places]
+        found[name] = given.astype(object).where(given.notna(), None).tolist()
     if "metadata" in found:
         found["metadata"] = [MappingProxyType(given or {}) for given in found["metadata"]]
     return found
 
 
-def _fold_old(old: Places, numbers: Numbers, vectors: Any, profiles: dict[str, Profile]) -> None:
-    """Add rows as sums: a sparse product of (users x texts) and the vectors for each half-life."""
-    names, user = np.unique(numbers.user[old], return_inverse=True)
-    time, words = numbers.time[old], numbers.words[old]
-    anchor = np.full(len(names), -np.inf)
-    np.maximum.at(anchor, user, time)
-    faded = np.exp2((time - anchor[user]) / HALF_LIVES[:, None]) * numbers.weight[old]
-    shape, wide = (len(names), len(vectors)), np.asarray(vectors, dtype=np.float64)
-    sums = np.empty((len(names), len(HALF_LIVES), wide.shape[1] + 1))
-    for half, weights in enumerate(faded):
-        sums[:, half, :-1] = sparse.coo_array((weights, (user, words)), shape).tocsr() @ wide
-        sums[:, half, -1] = np.bincount(user, np.abs(weights))
-    cells = user * len(numbers.kinds) + numbers.kind[old]
-    counts = np.bincount(cells, minlength=len(names) * len(numbers.kinds)).reshape(len(names), -1)
-    for place, name in enumerate(names.tolist()):
-        done = zip(numbers.kinds, counts[place].tolist(), strict=True)
-        profiles[numbers.users[name]].add_sums(
-            sums[place], float(anchor[place]), {kind: n for kind, n in done if n}
-        )
+def _summed(old: Places, numbers: Numbers, vectors: Any) -> dict[int, Sums]:
+    """Sums by number of the user: (half-lives x events) @ (events x dimensions)."""
+    user, words, time = numbers.user[old], numbers.words[old], numbers.time[old]
+    starts = np.flatnonzero(np.diff(user, prepend=-1))
+    if not len(starts):
+        return {}
+    counts = _counts(user, numbers.kind[old], numbers)
+    anchor = np.maximum.reduceat(time, starts)
+    age = np.repeat(anchor, np.diff(starts, append=len(old))) - time
+    faded = np.exp2(-age / HALF_LIVES[:, None]) * numbers.weight[old]
+    masses = np.add.reduceat(np.abs(faded), starts, axis=1)
+    sums = np.empty((len(starts), len(HALF_LIVES), vectors.shape[1] + 1))
+    sums[:, :, -1] = masses.T
+    for place, (start, end) in enumerate(zip(starts, [*starts[1:], len(old)], strict=True)):
+        read = vectors.take(words[start:end], axis=0).astype(np.float64)
+        sums[place, :, :-1] = faded[:, start:end] @ read
+    who = user[starts].tolist()
+    return {
+        name: (rows, when, counts[name])
+        for name, rows, when in zip(who, sums, anchor.tolist(), strict=True)
+    }
+
+
+def _counts(user: Places, kind: Places, numbers: Numbers) -> dict[int, dict[str, int]]:
+    """How many events of each kind, by number of the user."""
+    cells, counts = np.unique(user * len(numbers.kinds) + kind, return_counts=True)
+    found = dict[int, dict[str, int]]()
+    for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+        who, what = divmod(cell, len(numbers.kinds))
+        found.setdefault(who, {})[numbers.kinds[what]] = count
+    return found
