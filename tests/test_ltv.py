@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from vibrator.errors import BadInput
 from vibrator.ltv import metrics
-from vibrator.ltv.bids import Auction, BidRule, choose_alpha, choose_multiplier, choose_threshold
+from vibrator.ltv.bids import (
+    Auction,
+    BidRule,
+    ThresholdPlan,
+    choose_act,
+    choose_alpha,
+    choose_multiplier,
+    choose_threshold,
+)
 from vibrator.ltv.calibration import (
     PoissonLevel,
     fit_logit_shift,
@@ -88,10 +96,13 @@ def test_sera_is_the_area_that_brute_force_finds():
 
 def test_bootstrap_interval_covers_the_figure_it_is_about():
     y, mean = heavy(np.random.default_rng(2))
-    found = metrics.bootstrap("bias", y, mean, np.random.default_rng(0), draws=100)
+    both = metrics.bootstrap(("bias", "gini"), y, mean, np.random.default_rng(0), draws=100)
+    found = both["bias"]
 
     assert found.low < found.value < found.high
     assert found.low < 1.0 < found.high
+    assert both["gini"].value == metrics.normalized_gini(y, mean)
+    assert both["gini"].low < both["gini"].value < both["gini"].high
 
 
 def test_metrics_refuse_columns_of_different_length_and_gaps():
@@ -367,6 +378,44 @@ def test_configuration_is_checked_down_to_the_leaf():
         from_plain(LtvConfig, {"windows": {"train_frac": "half"}})
     with pytest.raises(BadInput, match="leave something for the test"):
         Windows(train_frac=0.8, val_frac=0.2)
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "rule"),
+    [
+        ("stack", {"folds": 1}, "stack.folds must be at least 2, got 1"),
+        ("conformal", {"level": 0.3}, "conformal.level must lie between 0.5 and 1, got 0.3"),
+        ("conformal", {"bins": 0}, "conformal.bins must be at least 1, got 0"),
+        ("thresholds", {"cost": -1.0}, "thresholds.cost must not be negative, got -1.0"),
+        ("thresholds", {"alpha": 2.0}, "thresholds.alpha must lie from 0 to 1, got 2.0"),
+        ("sampling", {"method": "smote"}, "sampling.method must be one of"),
+        ("selection", {"shap": 2.0}, "selection.shap must lie from 0 to 1"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(section, value, rule):
+    with pytest.raises(BadInput, match=rule):
+        from_plain(LtvConfig, {section: value})
+
+
+def test_whom_to_act_on_is_chosen_where_it_pays():
+    rng = np.random.default_rng(19)
+    y, mean = heavy(rng)
+    chance = mean / 10
+    rule = choose_act(chance, mean, y, ThresholdPlan(cost=0.6))
+    acted = rule.act(chance, mean)
+
+    assert rule.alpha == 0.0
+    assert 0.05 < acted.mean() < 0.5
+    assert ((y - 0.6) * acted).mean() > max(0.0, (y - 0.6).mean())
+    assert not choose_act(chance, mean, 0 * y, ThresholdPlan(cost=0.6)).act(chance, mean).any()
+    assert choose_act(rng.random(y.size), mean, y, ThresholdPlan(0.6, None)).alpha < 0.5
+
+
+def test_a_level_that_cannot_be_found_says_what_is_wrong():
+    rng = np.random.default_rng(20)
+    p = rng.lognormal(size=2000)
+    with pytest.raises(BadInput, match="revenue does not rise with what was predicted"):
+        fit_poisson_level(1.0 / p, p)
 
 
 def test_configuration_survives_plain_data():

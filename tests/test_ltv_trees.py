@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,30 @@ import pytest
 from vibrator.actions import UserAction
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.ltv import metrics
-from vibrator.ltv.artefact import list_models, load, read_manifest, read_report, save
+from vibrator.ltv.artefact import (
+    list_models,
+    load,
+    load_baseline,
+    read_manifest,
+    read_report,
+    save,
+)
+from vibrator.ltv.bids import ThresholdPlan
 from vibrator.ltv.boosting import BinnedTable, Task, TreeSettings
 from vibrator.ltv.columns import column_kind
-from vibrator.ltv.config import LtvConfig, Partitions, SamplingPlan, StackPlan, Windows
+from vibrator.ltv.config import Columns, LtvConfig, Partitions, SamplingPlan, StackPlan, Windows
 from vibrator.ltv.demo import SIMULATED_PLAN, run_demo
 from vibrator.ltv.explore import explore, explore_page
-from vibrator.ltv.features import FeaturePlan, fit_features
+from vibrator.ltv.features import FeaturePlan, Roles, fit_features
 from vibrator.ltv.forest import Forest
 from vibrator.ltv.frames import Snapshot, frame_from_actions, read_frame, temporal_split
 from vibrator.ltv.heads import ChainSettings
 from vibrator.ltv.missing import MissingPolicy
 from vibrator.ltv.nested import SUMMARIES, as_arrow
 from vibrator.ltv.partitions import prepare_folder
-from vibrator.ltv.pipeline import train, train_prepared
+from vibrator.ltv.pipeline import evaluate, train, train_prepared
 from vibrator.ltv.predictor import FastPredictor
-from vibrator.ltv.prepared import prepare
+from vibrator.ltv.prepared import prepare, side_of
 from vibrator.ltv.purchases import PurchaseWindow, fit_purchases
 from vibrator.ltv.report import report_page
 from vibrator.ltv.rivals import compare
@@ -215,6 +224,62 @@ def test_batches_are_resumable_and_complete(saved, people, tmp_path):
     assert done[0].stat().st_mtime_ns == before
 
 
+def test_predictions_of_another_model_or_other_rows_are_not_mixed_in(saved, people, tmp_path):
+    plain = people.drop(columns=[n for n in people if people[n].dtype == object])
+    rows = tmp_path / "rows.parquet"
+    people.iloc[:50].to_parquet(rows)
+    out = tmp_path / "out"
+    FastPredictor(saved).predict_file(rows, out)
+    other = tmp_path / "other"
+    save(train(plain, replace(CONFIG, seed=1), plan=SIMULATED_PLAN), other, config=CONFIG)
+
+    with pytest.raises(BadInput, match="predictions of another model"):
+        FastPredictor(other).predict_file(rows, out)
+    people.iloc[:60].to_parquet(rows)
+    with pytest.raises(BadInput, match="predictions of another source"):
+        FastPredictor(saved).predict_file(rows, out)
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "letter.txt").write_text("dear Ada")
+    with pytest.raises(BadInput, match="something else than predictions"):
+        FastPredictor(saved).predict_file(rows, tmp_path / "used")
+
+
+def test_a_file_without_rows_is_refused_by_name(saved, people, tmp_path):
+    people.iloc[:0].to_parquet(tmp_path / "empty.parquet")
+    with pytest.raises(BadInput, match=r"empty.parquet holds no rows"):
+        FastPredictor(saved).predict_file(tmp_path / "empty.parquet", tmp_path / "values.csv")
+
+
+def test_the_baseline_is_saved_and_can_be_asked_on_other_rows(saved, trained, people):
+    baseline = load_baseline(saved)
+    side = side_of(people[:3000], trained.model.features, CONFIG)
+    report = evaluate(trained.model, side, config=CONFIG, baseline=baseline)
+
+    assert baseline == trained.baseline
+    assert report["baseline"]["horizons"]["7"]["gini"] > 0.3
+
+
+def test_a_threshold_is_chosen_on_its_own_rows_saved_and_reported(people, tmp_path):
+    config = replace(CONFIG, thresholds=ThresholdPlan(cost=0.5))
+    made = train(people, config, plan=SIMULATED_PLAN)
+    save(made, tmp_path / "model", config=config)
+    table = FastPredictor(tmp_path / "model").predict(people[:500])
+    found = made.report["thresholds"]
+
+    assert (table["act"] == (table["value_d14"] >= made.model.act.at)).all()
+    assert found["decide"]["profit"] >= max(0.0, found["decide"]["profit_on_all"])
+    assert "Whom to act on at a cost of" in report_page(made.report)
+
+
+def test_every_figure_of_the_report_has_its_interval(trained):
+    for found in trained.report["horizons"].values():
+        for name, interval in found["intervals"].items():
+            assert interval["low"] <= interval["value"] <= interval["high"], name
+            assert interval["value"] == pytest.approx(found["value"][name])
+        for row in found["slices"]["country"]:
+            assert row["bias_low"] < row["bias"] < row["bias_high"]
+
+
 def test_csv_and_parquet_targets_hold_the_same(saved, tmp_path):
     source = tmp_path / "rows"
     simulate_folder(1000, source, np.random.default_rng(1), population=Population(days=3))
@@ -285,6 +350,98 @@ def test_nobody_stands_on_two_sides():
     times = frame["datetime"]
     assert times.iloc[split.train].max() < times.iloc[split.calibrate].min()
     assert times.iloc[split.calibrate].max() < times.iloc[split.test].min()
+
+
+def test_rows_that_are_nobodys_are_refused():
+    frame, _ = simulate_users(500, np.random.default_rng(3))
+    nobody = frame.assign(user_id=np.where(np.arange(500) < 3, np.nan, 1.0))
+    for wrong, words in ((nobody, "3 empty rows"), (frame.drop(columns="user_id"), "missing")):
+        with pytest.raises(BadInput, match=f"user column 'user_id' .*{words}"):
+            temporal_split(wrong, Windows(), user="user_id", time="datetime")
+
+
+def test_no_label_is_ever_a_feature():
+    frame, _ = simulate_users(6000, np.random.default_rng(0))
+    names = {f"iap_revenue_d{h}": f"day{h}_usd" for h in (1, 7, 14, 28)}
+    names |= {f"buyer_d{h}": f"pays_{h}" for h in (1, 7, 14, 28)}
+    columns = Columns(buyer="pays_{h}", revenue="day{h}_usd")
+    renamed = frame.rename(columns=names)
+    prepared = prepare(renamed, replace(CONFIG, columns=columns), plan=SIMULATED_PLAN)
+
+    assert not set(names.values()) & set(prepared.features.schema.kinds)
+
+
+def test_a_share_of_the_users_can_be_taken_of_a_frame():
+    frame, _ = simulate_users(6000, np.random.default_rng(0))
+    few = replace(CONFIG, partitions=Partitions(sample_frac=0.5))
+    whole, half = (len(prepare(frame, c, plan=SIMULATED_PLAN).learn) for c in (CONFIG, few))
+
+    assert 0.45 < half / whole < 0.55
+
+
+def test_days_and_decimals_are_read_as_what_they_are(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({
+        "day": pa.array([20_000, None], pa.date32()),
+        "spent": pa.array([Decimal("1.50"), None], pa.decimal128(10, 2)),
+        "wifi": pa.array([True, None]),
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "rows.parquet")
+    frame = read_frame(tmp_path / "rows.parquet")
+
+    assert [column_kind(n, frame[n]) for n in frame] == ["time", "number", "flag"]
+    assert frame["spent"].iloc[0] == 1.5
+
+
+def test_namibia_is_no_gap_and_a_gap_among_numbers_is_one(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("country,age,city\nNA,31,\nDE,NA,Bonn\n")
+    frame = read_frame(path)
+
+    assert frame["country"].tolist() == ["NA", "DE"]
+    assert frame["age"].isna().tolist() == [False, True]
+    assert frame["city"].isna().tolist() == [True, False]
+
+
+def test_numbers_can_be_words():
+    frame = small_frame().assign(bundle=np.arange(400) % 3)
+    features, matrix = fitted(frame, FeaturePlan(kinds={"bundle": "category"}))
+    at = features.names.index("bundle")
+
+    assert "bundle" in features.categorical
+    assert matrix[:3, at].tolist() == [0.0, 1.0, 2.0]
+    later = frame[:4].assign(bundle=[1.0, np.nan, 2.0, 9.0])
+    assert features.transform(later)[:, at] == pytest.approx([1, np.nan, 2, 3], nan_ok=True)
+
+
+def test_flags_may_have_gaps():
+    flags = pd.Series([True, None, False, True] * 100, dtype=object)
+    features, matrix = fitted(small_frame().assign(wifi=flags), FeaturePlan())
+    at = features.names.index("wifi")
+
+    assert matrix[:3, at] == pytest.approx([1.0, np.nan, 0.0], nan_ok=True)
+    later = small_frame(2).assign(wifi=[True, False])
+    assert features.transform(later)[:, at].tolist() == [1.0, 0.0]
+
+
+def test_a_plan_that_names_columns_which_are_not_there_is_refused():
+    plan = FeaturePlan(
+        roles=Roles(spend="past_spent"), places=("land",), kinds={"x": "map"}, ignore=("y",)
+    )
+    with pytest.raises(BadInput) as refusal:
+        fitted(small_frame(), plan)
+    for part in ("roles.spend", "places: land", "kinds: x", "ignore: y"):
+        assert part in str(refusal.value)
+
+
+def test_empty_words_are_gaps():
+    frame = small_frame(300).assign(country=["", "NG", "DE"] * 100)
+    features, matrix = fitted(frame, FeaturePlan(places=("country",), roles=Roles(spend="age")))
+
+    assert np.isnan(matrix[0, features.names.index("country")])
+    assert np.isfinite(matrix[:, features.names.index("age_percentile_in_country")]).all()
 
 
 def test_a_gap_is_left_out():

@@ -12,19 +12,25 @@ from vibrator.cli._output import Format, note, show, write_text
 PANEL = "Value"
 app = typer.Typer(help="Who buys, how much, by which day.", no_args_is_help=True)
 
-CONFIG = typer.Option(Path("configs/ltv.yaml"), "--config", "-c", help="The one configuration.")
+USUAL = Path("configs/ltv.yaml")
+CONFIG = typer.Option(
+    None, "--config", "-c", help=f"The one configuration; {USUAL} where there is one."
+)
 DATA = typer.Option(None, "--data", help="Rows to use instead of paths.data.")
 MODEL = typer.Option(None, "--model", help="Model folder to use instead of paths.artefact.")
 FORMAT = typer.Option(Format.table, "--format", help="How rows are printed.")
 HTML = typer.Option(None, "--html", help="Write a page here, too.")
 
 
-def _config(path: Path, data: Path | None, model: Path | None) -> Any:
+def _config(path: Path | None, data: Path | None, model: Path | None) -> Any:
     from dataclasses import replace
 
     from vibrator.ltv.config import load_config
 
-    config = load_config(path)
+    usual = USUAL if USUAL.exists() else None
+    if path is None and usual is None:
+        note("no configuration named, none at configs/ltv.yaml: the defaults are used")
+    config = load_config(path or usual)
     paths = config.paths
     return replace(
         config,
@@ -45,7 +51,10 @@ def _figures(report: Any) -> list[dict[str, Any]]:
 
 @app.command()
 def explore(
-    config: Path = CONFIG, data: Path | None = DATA, html: Path | None = HTML, how: Format = FORMAT
+    config: Path | None = CONFIG,
+    data: Path | None = DATA,
+    html: Path | None = HTML,
+    how: Format = FORMAT,
 ) -> None:
     """Zeros, whales, correlations: `vibrator ltv explore --data rows.parquet --html look.html`."""
     from vibrator.ltv.explore import explore as look
@@ -62,7 +71,7 @@ def explore(
 
 @app.command()
 def train(
-    config: Path = CONFIG,
+    config: Path | None = CONFIG,
     data: Path | None = DATA,
     model: Path | None = MODEL,
     ablate: bool = typer.Option(False, "--ablate", help="Also report each feature group off."),
@@ -80,19 +89,20 @@ def train(
     note(f"model: {settings.paths.artefact}")
     show(_figures(trained.report), how)
     if ablate:
-        show(switch_off(read_frame(settings.paths.data), settings), how)
+        frame = read_frame(settings.paths.data, time=settings.columns.time)
+        show(switch_off(frame, settings), how)
 
 
 @app.command()
 def evaluate(
-    config: Path = CONFIG,
+    config: Path | None = CONFIG,
     data: Path | None = typer.Option(None, "--data", help="Labelled rows to score; without them "
                                      "the figures saved at training are shown."),
     model: Path | None = MODEL,
     how: Format = FORMAT,
 ) -> None:  # fmt: skip
     """A saved model beside its baseline: `vibrator ltv evaluate --model artefacts/ltv`."""
-    from vibrator.ltv.artefact import load, read_report
+    from vibrator.ltv.artefact import load, load_baseline, read_report
     from vibrator.ltv.frames import read_frame
     from vibrator.ltv.pipeline import evaluate as measure
     from vibrator.ltv.prepared import side_of
@@ -103,7 +113,8 @@ def evaluate(
         return
     fitted = load(settings.paths.artefact)
     side = side_of(read_frame(data, time=settings.columns.time), fitted.features, settings)
-    show(_figures(measure(fitted, side, config=settings)), how)
+    baseline = load_baseline(settings.paths.artefact)
+    show(_figures(measure(fitted, side, config=settings, baseline=baseline)), how)
 
 
 @app.command()
@@ -112,7 +123,7 @@ def predict(
     target: Path = typer.Argument(
         None, help="A .csv or .parquet file, or a folder (resumable); or paths.predictions."
     ),
-    config: Path = CONFIG,
+    config: Path | None = CONFIG,
     model: Path | None = MODEL,
 ) -> None:
     """Score a file in bounded memory: `vibrator ltv predict rows.csv values.csv`."""
@@ -128,7 +139,7 @@ def predict(
 @app.command()
 def report(
     target: Path = typer.Argument(Path("ltv-report.html"), help="The page to write."),
-    config: Path = CONFIG,
+    config: Path | None = CONFIG,
     model: Path | None = MODEL,
 ) -> None:
     """The saved report as one page: `vibrator ltv report report.html --model artefacts/ltv`."""
@@ -141,7 +152,7 @@ def report(
 
 
 @app.command()
-def compare(config: Path = CONFIG, data: Path | None = DATA, how: Format = FORMAT) -> None:
+def compare(config: Path | None = CONFIG, data: Path | None = DATA, how: Format = FORMAT) -> None:
     """Every head on the same rows: `vibrator ltv compare --data rows.parquet`."""
     from vibrator.ltv.frames import read_frame
     from vibrator.ltv.prepared import prepare

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.ltv.boosting import Trees
 from vibrator.ltv.config import LtvConfig
 from vibrator.ltv.model import LtvModel
-from vibrator.ltv.pipeline import Trained
+from vibrator.ltv.pipeline import Baseline, Trained
 from vibrator.ltv.plain import Leaves, from_plain, to_plain
 from vibrator.ltv.stack import XgbTrees
 
 FORMAT = 1
 MANIFEST, MODEL, REPORT = "manifest.json", "model.json", "report.json"
+BASELINE = "baseline.json"
+T = TypeVar("T")
 VERSIONS = ("vibrator", "lightgbm", "numpy", "pandas")
 
 
@@ -46,7 +48,7 @@ def save(trained: Trained, folder: str | Path, *, config: LtvConfig) -> Manifest
     draft = home.with_name(f".{home.name}.{os.getpid()}")
     draft.mkdir(parents=True)
     try:
-        _write_model(trained.model, draft)
+        _write_model(trained, draft)
         _write(draft / REPORT, trained.report)
         manifest = _manifest(trained, draft, config)
         _write(draft / MANIFEST, to_plain(manifest))
@@ -75,7 +77,7 @@ def _manifest(trained: Trained, folder: Path, config: LtvConfig) -> Manifest:
     )
 
 
-def _write_model(model: LtvModel, folder: Path) -> None:
+def _write_model(trained: Trained, folder: Path) -> None:
     texts: list[str] = []
 
     def put(trees: Trees | XgbTrees) -> str:
@@ -85,7 +87,10 @@ def _write_model(model: LtvModel, folder: Path) -> None:
         (folder / name).write_text(trees.text, encoding="utf-8")
         return name
 
-    _write(folder / MODEL, to_plain(model, {Trees: put, XgbTrees: put}))
+    leaves: Leaves = {Trees: put, XgbTrees: put}
+    _write(folder / MODEL, to_plain(trained.model, leaves))
+    if trained.baseline is not None:
+        _write(folder / BASELINE, to_plain(trained.baseline, leaves))
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -116,23 +121,32 @@ def list_models(home: str | Path) -> list[str]:
 
 def load(folder: str | Path) -> LtvModel:
     """The model of a folder whose checksums hold."""
+    return _load(folder, MODEL, LtvModel)
+
+
+def load_baseline(folder: str | Path) -> Baseline | None:
+    """The plain model that was grown beside it, to be asked on other rows; None if none was."""
+    return _load(folder, BASELINE, Baseline) if (Path(folder) / BASELINE).exists() else None
+
+
+def _load(folder: str | Path, file: str, kind: type[T]) -> T:
     home = Path(folder)
     manifest = read_manifest(home)
 
     def text(name: str) -> str:
         if name not in manifest.checksums:
-            raise ArtefactError(f"{home / MODEL} points to {name!r}, which the manifest lacks")
+            raise ArtefactError(f"{home / file} points to {name!r}, which the manifest lacks")
         return (home / name).read_text(encoding="utf-8")
 
     leaves: Leaves = {
         Trees: lambda name: Trees(text(name)),
         XgbTrees: lambda name: XgbTrees(text(name)),
     }
-    data = json.loads((home / MODEL).read_text(encoding="utf-8"))
+    data = json.loads(text(file))
     try:
-        return from_plain(LtvModel, data, at=MODEL, leaves=leaves)
+        return from_plain(kind, data, at=file, leaves=leaves)
     except (BadInput, TypeError) as error:
-        raise ArtefactError(f"{home / MODEL} cannot be read: {error}") from None
+        raise ArtefactError(f"{home / file} cannot be read: {error}") from None
 
 
 def read_report(folder: str | Path) -> dict[str, Any]:

@@ -125,6 +125,58 @@ def blend(chance: ArrayLike, value: ArrayLike, *, alpha: float) -> Floats:
     return np.asarray(p**alpha * v ** (1.0 - alpha))
 
 
+@dataclass(frozen=True, slots=True)
+class ActRule:
+    """Act on a person whose chance^α · value^(1−α) reaches `at`; on nobody where that is null.
+
+    >>> ActRule(at=1.5).act([0.1, 0.2], [1.0, 2.0]).tolist()
+    [False, True]
+    """
+
+    alpha: float = 0.0
+    at: float | None = None
+
+    def __post_init__(self) -> None:
+        require_share("alpha", self.alpha)
+        if self.at is not None:
+            require_finite("at", self.at)
+
+    def act(self, chance: ArrayLike, value: ArrayLike) -> NDArray[np.bool_]:
+        """Whom to act on."""
+        score = blend(chance, value, alpha=self.alpha)
+        return np.asarray(score >= (np.inf if self.at is None else self.at))
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdPlan:
+    """Whom to act on at `cost` a head, chosen on rows of their own; null: nothing is chosen.
+
+    `alpha` null tries blends of chance and value, too; 0 is the value alone.
+    """
+
+    cost: float | None = None
+    alpha: float | None = 0.0
+
+    def __post_init__(self) -> None:
+        if self.cost is not None and require_finite("thresholds.cost", self.cost) < 0:
+            raise BadInput(f"thresholds.cost must not be negative, got {self.cost}")
+        if self.alpha is not None:
+            require_share("thresholds.alpha", self.alpha)
+
+
+def choose_act(
+    chance: ArrayLike, value: ArrayLike, revenue: ArrayLike, plan: ThresholdPlan
+) -> ActRule:
+    """The rule that earns most on these rows at the plan's cost."""
+    cost = 0.0 if plan.cost is None else plan.cost
+    if plan.alpha is None:
+        alpha, best = choose_alpha(chance, value, revenue, cost)
+    else:
+        alpha = plan.alpha
+        best = choose_threshold(blend(chance, value, alpha=alpha), revenue, cost)
+    return ActRule(alpha, best.at if np.isfinite(best.at) else None)
+
+
 def choose_alpha(
     chance: ArrayLike, value: ArrayLike, revenue: ArrayLike, cost: ArrayLike, *, steps: int = 20
 ) -> tuple[float, Threshold]:

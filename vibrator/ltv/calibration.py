@@ -61,6 +61,12 @@ def fit_poisson_level(label: ArrayLike, predicted: ArrayLike) -> PoissonLevel:
         )
 
     best = minimize(loss, [np.log(y.mean()), 1.0], jac=True, method="BFGS")
+    if not best.x[1] > 0:
+        raise BadInput(
+            "on the calibration rows revenue does not rise with what was predicted "
+            f"(slope {best.x[1]:.3f} on {y.size} rows, {int((y > 0).sum())} with revenue): "
+            "the features say nothing about it there, or the rows are too few"
+        )
     return PoissonLevel(float(best.x[0] - best.x[1] * centre), float(best.x[1]))
 
 

@@ -22,10 +22,18 @@ if TYPE_CHECKING:
 EPOCH_YEARS = (978_307_200, 4_102_444_800)  # 2001 to 2100 in seconds
 BY_HAND = 16  # rows up to which a Python loop beats pandas
 PEEK = 1_000  # rows that are looked at to tell the kind of a column of Python objects
-KINDS = ("number", "flag", "category", "time", "epoch_s", "epoch_ms", "map", "list", "pairs",
-         "histogram")  # fmt: skip
+KINDS = ("number", "flag", "category", "code", "time", "epoch_s", "epoch_ms", "map", "list",
+         "pairs", "histogram")  # fmt: skip
 PLAIN = frozenset({"number", "flag"})
-OBVIOUS = {"number": "fiu", "flag": "b", "epoch_s": "fiu", "epoch_ms": "fiu", "time": "M"}
+WORDS = ("category", "code")  # a code is a category that is written as a number
+OBVIOUS = {
+    "number": "fiu",
+    "flag": "b",
+    "code": "iu",
+    "epoch_s": "fiu",
+    "epoch_ms": "fiu",
+    "time": "M",
+}
 TEXTS = frozenset({"time", "map", "list", "pairs", "histogram"})  # kinds that a CSV spells out
 TIMES = frozenset({"time", "epoch_s", "epoch_ms"})
 
@@ -64,8 +72,16 @@ def _epoch_kind(column: pd.Series) -> str | None:
 
 
 def _object_kind(column: pd.Series) -> str | None:
+    if _is_flags(column):
+        return "flag"
     cells = [cell for cell in column.iloc[:PEEK] if is_nested(cell)]
     return cells_kind(cells) if cells else "category"
+
+
+def _is_flags(column: pd.Series) -> bool:
+    """True and false with gaps between, which pandas holds as Python objects."""
+    objects = column.dtype == np.dtype(object)
+    return bool(objects and pd.api.types.infer_dtype(column) == "boolean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +121,9 @@ def _obvious(kind: str, dtype: Any) -> bool:
 
 def _fits(kind: str, column: pd.Series) -> bool:
     dtype = column.dtype
-    if kind in ("number", "flag", "epoch_s", "epoch_ms"):
-        return pd.api.types.is_numeric_dtype(dtype) or bool(column.isna().all())
+    if kind in ("number", "flag", "code", "epoch_s", "epoch_ms"):
+        number = pd.api.types.is_numeric_dtype(dtype) or _is_flags(column)
+        return number or bool(column.isna().all())
     if kind == "time":
         return pd.api.types.is_datetime64_any_dtype(dtype) or bool(column.isna().all())
     if kind == "category":
@@ -149,7 +166,12 @@ def read_schema(
     """The schema of a frame; `kinds` overrules what the types suggest."""
     names = [name for name in frame if name != time and name not in skip]
     found = {name: kinds.get(name) or column_kind(name, frame[name]) for name in names}
-    return Schema(found, time)
+    codes = {
+        name: "code"
+        for name, kind in found.items()
+        if kind == "category" and pd.api.types.is_numeric_dtype(frame[name].dtype)
+    }
+    return Schema(found | codes, time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from vibrator.checks import require_positive, require_share
+from vibrator.checks import require_finite, require_positive, require_share
 from vibrator.errors import BadInput
-from vibrator.ltv.bids import BidRule
+from vibrator.ltv.bids import BidRule, ThresholdPlan
 from vibrator.ltv.heads import ChainSettings
 from vibrator.ltv.plain import from_plain
 from vibrator.ltv.sampling import SAMPLERS, HistPlan
@@ -124,6 +124,11 @@ class StackPlan:
     folds: int = 4
     margin: float = 0.002
 
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise BadInput(f"stack.folds must be at least 2, got {self.folds}")
+        require_finite("stack.margin", self.margin)
+
 
 @dataclass(frozen=True, slots=True)
 class ConformalPlan:
@@ -131,6 +136,12 @@ class ConformalPlan:
 
     level: float = 0.95
     bins: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0.5 < self.level < 1.0:
+            raise BadInput(f"conformal.level must lie between 0.5 and 1, got {self.level}")
+        if self.bins < 1:
+            raise BadInput(f"conformal.bins must be at least 1, got {self.bins}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,7 @@ class LtvConfig:
     stack: StackPlan = field(default_factory=StackPlan)
     conformal: ConformalPlan = field(default_factory=ConformalPlan)
     bids: BidRule = field(default_factory=BidRule)
+    thresholds: ThresholdPlan = field(default_factory=ThresholdPlan)
     features: str | None = None
     seed: int = 0
     threads: int = 1
@@ -177,8 +189,10 @@ class LtvConfig:
         return [self.columns.revenue.format(h=h) for h in self.horizons]
 
 
-def load_config(path: str | Path) -> LtvConfig:
-    """The configuration of a YAML file; a feature file is looked up beside it."""
+def load_config(path: str | Path | None) -> LtvConfig:
+    """The configuration of a YAML file, or the defaults; a feature file is looked up beside it."""
+    if path is None:
+        return LtvConfig()
     config = from_plain(LtvConfig, read_yaml(path))
     if config.features is not None and not Path(config.features).is_absolute():
         config = dataclasses.replace(config, features=str(Path(path).parent / config.features))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from vibrator.checks import require_positive
 from vibrator.decay import fade
 from vibrator.errors import BadInput
-from vibrator.ltv.columns import PLAIN, TIMES, Schema, View, Words, parse_texts, read_schema
+from vibrator.ltv.columns import PLAIN, TIMES, WORDS, Schema, View, Words, parse_texts, read_schema
 from vibrator.ltv.frames import DAY, user_fraction
 from vibrator.ltv.missing import MissingPolicy, fill_gaps, fit_fills
 from vibrator.ltv.nested import SUMMARIES, as_arrow
@@ -73,6 +73,16 @@ class FeaturePlan:
             raise BadInput(f"unknown feature groups {stray}; known: {sorted(GROUPS)}")
         require_positive("recency_half_life_days", self.recency_half_life_days)
 
+    def check(self, frame: pd.DataFrame) -> None:
+        """Refuse a plan that speaks of columns which the rows lack."""
+        roles = {f"roles.{f.name}": getattr(self.roles, f.name) for f in fields(self.roles)}
+        named = {name: column for name, column in roles.items() if column is not None}
+        for group in ("places", "kinds", "ignore"):
+            named |= {f"{group}: {column}": column for column in getattr(self, group)}
+        named |= {f"missing.columns: {column}": column for column in self.missing.columns}
+        if stray := [name for name, column in named.items() if column not in frame]:
+            raise BadInput(f"features name columns that the rows lack: {stray}")
+
     def on(self) -> list[str]:
         """The groups that are switched on; one that is not named is on."""
         return [name for name in GROUPS if self.groups.get(name, True)]
@@ -112,7 +122,7 @@ def _bridge(view: View, _plan: FeaturePlan, _state: Any) -> Block:
 
 
 def _categories(view: View, _plan: FeaturePlan, _state: Any) -> Block:
-    return Block(words={n: view.words(n) for n in view.schema.of("category")})
+    return Block(words={n: view.words(n) for n in view.schema.of(*WORDS)})
 
 
 def _nested(kind: str) -> Callable[[View, FeaturePlan, Any], Block]:
@@ -203,7 +213,7 @@ def _local_metrics(view: View, plan: FeaturePlan) -> list[str]:
 
 
 def _local_places(view: View, plan: FeaturePlan) -> list[str]:
-    return [place for place in plan.places if view.schema.kinds.get(place) == "category"]
+    return [place for place in plan.places if view.schema.kinds.get(place) in WORDS]
 
 
 def _learn_local(view: View, plan: FeaturePlan) -> dict[str, Any]:
@@ -300,6 +310,7 @@ def fit_features(
     frame: pd.DataFrame, plan: FeaturePlan, *, time: str, user: str, labels: Sequence[str]
 ) -> tuple[Features, Matrix]:
     """Features learned from training rows, and those rows' matrix, learned parts out-of-fold."""
+    plan.check(frame)
     frame = parse_texts(frame, plan.kinds)
     skip = frozenset({user, *labels, *plan.ignore})
     schema = read_schema(frame, time=time, skip=skip, kinds=plan.kinds)

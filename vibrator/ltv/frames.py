@@ -18,6 +18,7 @@ from vibrator.optional import need
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+GAPS = ["", "NaN", "nan", "NULL", "null", "None", "none", "<NA>", "N/A", "n/a", "#N/A"]
 HIVE_TIME = "%Y-%m-%d-%H-%M"
 DAY = 86_400.0
 
@@ -50,7 +51,18 @@ def from_arrow(table: Any) -> pd.DataFrame:
     def keep_nested(kind: Any) -> Any:
         return pd.ArrowDtype(kind) if types.is_nested(kind) else None
 
-    return table.to_pandas(types_mapper=keep_nested, ignore_metadata=True)
+    return _plain_kinds(table).to_pandas(types_mapper=keep_nested, ignore_metadata=True)
+
+
+def _plain_kinds(table: Any) -> Any:
+    """Days as moments and decimals as floats, which pandas would both give as Python objects."""
+    arrow = need("pyarrow", extra="ltv")
+    for at, field in enumerate(table.schema):
+        if arrow.types.is_date(field.type):
+            table = table.set_column(at, field.name, table[at].cast(arrow.timestamp("ms", "UTC")))
+        elif arrow.types.is_decimal(field.type):
+            table = table.set_column(at, field.name, table[at].cast(arrow.float64()))
+    return table
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -58,9 +70,30 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return from_arrow(need("pyarrow.parquet", extra="ltv").read_table(path, partitioning=None))
 
 
+def read_csv(path: Path, **options: Any) -> Any:
+    """A CSV file in which the word NA is a word, as it is Namibia's code, and a gap among numbers.
+
+    With `chunksize` an iterator of frames.
+    """
+    found = pd.read_csv(path, keep_default_na=False, na_values=GAPS, **options)
+    return _na_settled(found) if isinstance(found, pd.DataFrame) else map(_na_settled, found)
+
+
+def _na_settled(frame: pd.DataFrame) -> pd.DataFrame:
+    texts = [name for name in frame if isinstance(frame[name].dtype, pd.StringDtype)]
+    mixed = [name for name in texts if (frame[name] == "NA").any()]
+    numbers = {}
+    for name in mixed:
+        try:
+            numbers[name] = pd.to_numeric(frame[name].replace("NA", None))
+        except ValueError:
+            continue  # words, among which NA is one
+    return frame.assign(**numbers)
+
+
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".parquet": _read_parquet,
-    ".csv": pd.read_csv,
+    ".csv": read_csv,
 }
 
 
@@ -152,7 +185,7 @@ def temporal_split(frame: pd.DataFrame, windows: Any, *, user: str, time: str) -
     for border in borders:
         gap = (when < border) & (when >= border - pd.Timedelta(days=windows.gap_days))
         inside &= ~gap.to_numpy()
-    users = pd.factorize(frame[user])[0]
+    users = pd.factorize(user_column(frame, user))[0]
     first = np.full(users.max() + 1, 3)
     np.minimum.at(first, users[inside], side[inside])
     keep = inside & (side == first[users])
@@ -180,6 +213,15 @@ def _inside(when: pd.Series, windows: Any) -> NDArray[np.bool_]:
     if not inside.any():
         raise BadInput(f"no row lies between {windows.start} and {windows.end}")
     return inside
+
+
+def user_column(frame: pd.DataFrame, user: str) -> pd.Series:
+    """The users of the rows; a row that is nobody's cannot be kept on one side of a split."""
+    if user not in frame:
+        raise BadInput(f"the user column {user!r} is missing")
+    if gaps := int(frame[user].isna().sum()):
+        raise BadInput(f"the user column {user!r} has {gaps} empty rows")
+    return frame[user]
 
 
 def user_fraction(users: pd.Series) -> NDArray[np.float64]:

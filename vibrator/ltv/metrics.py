@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -235,15 +235,24 @@ def measure(label: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
 
 
 def measure_by(
-    label: ArrayLike, predicted: ArrayLike, groups: ArrayLike, *, least: int = 1_000
-) -> list[dict[str, Any]]:
-    """The metrics that say something about a slice, per group of at least `least` rows."""
+    label: ArrayLike, predicted: ArrayLike, groups: ArrayLike, rng: Generator, *,
+    least: int = 1_000,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The metrics that say something about a slice, per group of at least `least` rows.
+
+    Gini and bias, by which slices are compared, come with their intervals.
+    """
     y, p = _pair(label, predicted)
     kinds, codes = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     chosen = ("gini", "auc", "bias", "wcal", "mae")
     return [
         {"group": str(kind), "rows": int(at.size)}
         | {name: METRICS[name](y[at], p[at]) for name in chosen}
+        | {
+            f"{name}_{end}": getattr(interval, end)
+            for name, interval in bootstrap(("gini", "bias"), y[at], p[at], rng, draws=100).items()
+            for end in ("low", "high")
+        }
         for kind, at in ((k, np.flatnonzero(codes == i)) for i, k in enumerate(kinds))
         if at.size >= least
     ]
@@ -259,16 +268,37 @@ class Interval:
 
 
 def bootstrap(
-    name: str, label: ArrayLike, predicted: ArrayLike, rng: Generator, *, draws: int = 200
-) -> Interval:
-    """The metric called `name` with its 95 % percentile interval over redrawn rows."""
-    if name not in METRICS:
-        raise UnknownName(f"no metric is called {name!r}; known: {sorted(METRICS)}")
+    names: Sequence[str],
+    label: ArrayLike,
+    predicted: ArrayLike,
+    rng: Generator,
+    *,
+    draws: int = 200,
+) -> dict[str, Interval]:
+    """Metrics with their 95 % percentile intervals over redrawn rows, all on the same draws.
+
+    An interval is NaN where no draw has a figure, as for a slice in which nobody pays.
+    """
+    if stray := sorted(set(names) - set(METRICS)):
+        raise UnknownName(f"no metric is called {stray}; known: {sorted(METRICS)}")
     y, p = _pair(label, predicted)
-    metric = METRICS[name]
-    redrawn = (rng.integers(0, y.size, y.size) for _ in range(draws))
-    low, high = np.nanquantile([metric(y[at], p[at]) for at in redrawn], [0.025, 0.975])
-    return Interval(metric(y, p), float(low), float(high))
+    order = np.argsort(-p, kind="stable")  # redrawn rows then stay in order, which sorts fast
+    y, p = y[order], p[order]
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(draws):
+        times = np.bincount(rng.integers(0, y.size, y.size), minlength=y.size)
+        at = np.repeat(np.arange(y.size), times)
+        for name in names:
+            found[name].append(METRICS[name](y[at], p[at]))
+    return {name: Interval(METRICS[name](y, p), *_middle(found[name])) for name in names}
+
+
+def _middle(draws: Sequence[float]) -> tuple[float, float]:
+    known = np.asarray(draws)[np.isfinite(draws)]
+    if known.size == 0:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def lift(model: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, float]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from vibrator.ltv.bids import BidRule
+from vibrator.ltv.bids import ActRule, BidRule
 from vibrator.ltv.config import LtvConfig
 from vibrator.ltv.conformal import MondrianIntervals, fit_intervals
 from vibrator.ltv.features import Features
@@ -31,6 +31,7 @@ class LtvModel:
     chain: ValueChain
     intervals: Mapping[int, MondrianIntervals]
     bids: BidRule
+    act: ActRule | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ class LtvModel:
 
     def columns_of(self, found: Predictions) -> pd.DataFrame:
         """The columns that `table` gives, of predictions at hand."""
-        columns: dict[str, Floats] = {}
+        columns: dict[str, NDArray[Any]] = {}
         for at, h in enumerate(found.horizons):
             low, high = self.intervals[h].interval(found.value[:, at])
             columns |= {
@@ -62,6 +63,8 @@ class LtvModel:
                 f"log_value_d{h}": found.log_value[:, at],
             }
         columns["bid"] = self.bids.bid(found.value[:, -1], found.buyer[:, -1])
+        if self.act is not None:
+            columns["act"] = self.act.act(found.buyer[:, -1], found.value[:, -1])
         return pd.DataFrame(columns)
 
 

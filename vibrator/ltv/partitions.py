@@ -23,10 +23,19 @@ from vibrator.ltv.frames import (
     from_arrow,
     list_partitions,
     read_partition,
+    user_column,
     user_fraction,
 )
 from vibrator.ltv.heads import Labels
-from vibrator.ltv.prepared import Prepared, Side, label_names, load_plan, read_facts, read_labels
+from vibrator.ltv.prepared import (
+    Prepared,
+    Side,
+    in_sample,
+    label_names,
+    load_plan,
+    read_facts,
+    read_labels,
+)
 from vibrator.optional import need
 
 if TYPE_CHECKING:
@@ -134,7 +143,7 @@ def _assign_sides(chosen: list[tuple[Partition, int]], config: LtvConfig) -> lis
         read = need("pyarrow.parquet", extra="ltv").read_table
         tables = [read(f, columns=[config.columns.user], partitioning=None) for f in part.files]
         return np.concatenate(
-            [user_fraction(from_arrow(table)[config.columns.user]) for table in tables]
+            [user_fraction(user_column(from_arrow(t), config.columns.user)) for t in tables]
         )
 
     role = _run([_delayed(users)(part) for part, _ in chosen], config.threads)
@@ -142,9 +151,7 @@ def _assign_sides(chosen: list[tuple[Partition, int]], config: LtvConfig) -> lis
     everyone, who = np.unique(np.concatenate(role), return_inverse=True)
     first = np.full(everyone.size, len(WINDOWS))
     np.minimum.at(first, who, window)
-    keep = (window == first[who]) & (
-        np.concatenate(role) * 4096 % 1 < config.partitions.sample_frac
-    )
+    keep = (window == first[who]) & in_sample(np.concatenate(role), config.partitions.sample_frac)
     side = np.where(keep, _side_of(np.concatenate(role), window, config), -1).astype(np.int8)
     ends = np.cumsum([r.size for r in role])[:-1]
     split = np.split(side, ends)

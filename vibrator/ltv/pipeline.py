@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from vibrator.ltv import metrics
+from vibrator.ltv.bids import ActRule, choose_act
 from vibrator.ltv.boosting import BinnedTable, Task, Trees
 from vibrator.ltv.config import LtvConfig
 from vibrator.ltv.conformal import coverage_by_bin
 from vibrator.ltv.features import FeaturePlan
-from vibrator.ltv.frames import read_frame
+from vibrator.ltv.frames import list_partitions, read_frame
 from vibrator.ltv.heads import (
     TWEEDIE_POWER,
     Lesson,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Matrix = NDArray[np.float32]
 
+REDRAWN = ("gini", "mutual_gini", "spearman", "auc", "msle", "mae", "r2", "bias", "wcal", "sera")
 SHAP_ROWS = 2_000
 SELECTION_ROWS = 60_000  # training rows that are enough to choose features by
 
@@ -49,6 +51,7 @@ class Trained:
     model: LtvModel
     report: Mapping[str, Any]
     window: tuple[str, ...]
+    baseline: Baseline | None = None
 
 
 def train(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None = None) -> Trained:
@@ -57,10 +60,11 @@ def train(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None = 
 
 
 def train_source(config: LtvConfig) -> Trained:
-    """Train on what `paths.data` names: a folder in pieces, a file at once."""
-    if Path(config.paths.data).is_dir():
-        return train_prepared(prepare_folder(config.paths.data, config), config)
-    return train(read_frame(config.paths.data), config)
+    """Train on what `paths.data` names: a folder by time in pieces, anything else at once."""
+    source = Path(config.paths.data)
+    if source.is_dir() and list_partitions(source)[0].at is not None:
+        return train_prepared(prepare_folder(source, config), config)
+    return train(read_frame(source, time=config.columns.time), config)
 
 
 def train_prepared(prepared: Prepared, config: LtvConfig) -> Trained:
@@ -72,9 +76,10 @@ def train_prepared(prepared: Prepared, config: LtvConfig) -> Trained:
     shown = prepared.test.X[:SHAP_ROWS][:, kept]
     shap = shap_summary(model.chain, model.names, shown)
     selection = {"kept": list(model.names), "dropped": to_plain(dropped)}
-    return Trained(
-        model, {**report, "selection": selection, "choices": choices, "shap": shap}, prepared.window
-    )
+    more = {"selection": selection, "choices": choices, "shap": shap}
+    if model.act is not None:
+        more["thresholds"] = threshold_report(model, model.act, prepared, config)
+    return Trained(model, {**report, **more}, prepared.window, baseline)
 
 
 def build_lesson(
@@ -116,8 +121,30 @@ def fit_model(
     raw, stack = _choose_stack(raw, lesson, config, worth)
     chain = calibrate_chain(raw, X, labels, threads=config.threads)
     intervals = cross_intervals(raw, X, labels, config)
-    model = LtvModel(prepared.features, kept, chain, intervals, config.bids)
+    act = None
+    if config.thresholds.cost is not None:
+        found = chain.predict(decide.X[:, kept], threads=config.threads)
+        act = choose_act(found.buyer[:, -1], found.value[:, -1], decide.labels.longest,
+                         config.thresholds)  # fmt: skip
+    model = LtvModel(prepared.features, kept, chain, intervals, config.bids, act)
     return model, {"sampling": sampling, "stack": stack}
+
+
+def threshold_report(
+    model: LtvModel, rule: ActRule, prepared: Prepared, config: LtvConfig
+) -> dict[str, Any]:
+    """What the rule earns a person where it was chosen, and later, beside acting on everybody."""
+    rows: dict[str, Any] = {"rule": to_plain(rule), "cost": config.thresholds.cost}
+    for name, side in (("decide", prepared.decide), ("test", prepared.test)):
+        found = model.chain.predict(side.X[:, model.kept], threads=config.threads)
+        acted = rule.act(found.buyer[:, -1], found.value[:, -1])
+        gain = side.labels.longest - float(config.thresholds.cost or 0.0)
+        rows[name] = {
+            "share": float(acted.mean()),
+            "profit": float((gain * acted).mean()),
+            "profit_on_all": float(gain.mean()),
+        }
+    return rows
 
 
 def _choose_sampling(
@@ -220,19 +247,14 @@ def _horizon_report(
             "auc": metrics.auc(y, found.at(horizon, "buyer")),
             "bias": metrics.bias((y > 0).astype(float), found.at(horizon, "buyer")),
         },
-        "intervals": {
-            name: _interval(metrics.bootstrap(name, y, value, rng, draws=100))
-            for name in ("gini", "bias")
-        },
+        "intervals": to_plain(metrics.bootstrap(REDRAWN, y, value, rng, draws=100)),
         "deciles": metrics.decile_chart(y, value),
         "gain": metrics.gain_chart(y, value),
         "coverage": coverage_by_bin(y, value, model.intervals[horizon]),
-        "slices": {name: metrics.measure_by(y, value, side.facts[name]) for name in side.facts},
+        "slices": {
+            name: metrics.measure_by(y, value, side.facts[name], rng) for name in side.facts
+        },
     }
-
-
-def _interval(interval: metrics.Interval) -> dict[str, float]:
-    return {"value": interval.value, "low": interval.low, "high": interval.high}
 
 
 def shap_summary(chain: ValueChain, names: tuple[str, ...], X: Matrix) -> list[dict[str, Any]]:

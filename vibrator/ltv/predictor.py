@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,14 @@ import pandas as pd
 from vibrator.errors import BadInput
 from vibrator.ltv.artefact import load, read_manifest
 from vibrator.ltv.forest import BLOCK
-from vibrator.ltv.frames import list_partitions, read_frame
+from vibrator.ltv.frames import list_partitions, read_csv, read_frame
 from vibrator.optional import need
 from vibrator.vectors import blocks
 
 if TYPE_CHECKING:
     from vibrator.ltv.model import LtvModel
 
+JOB = "job.json"  # whose predictions a folder holds
 BATCH = 100_000  # rows of a file that are in memory at once
 
 
@@ -31,6 +34,7 @@ class FastPredictor:
     def __init__(self, folder: str | Path, *, threads: int = 1) -> None:
         self.model: LtvModel = load(folder)
         self.manifest = read_manifest(folder)
+        self.fingerprint = sha256(repr(self.manifest.checksums).encode()).hexdigest()
         self.user = str(self.manifest.config["columns"]["user"])
         self.time = str(self.manifest.config["columns"]["time"])
         self.threads = threads
@@ -63,12 +67,13 @@ class FastPredictor:
         """Score a file or a parquet folder piece by piece; returns the number of rows.
 
         A `.csv` or `.parquet` target is one file, anything else a folder with one file a piece.
-        In a folder finished pieces are kept, so a run that was stopped goes on where it was.
+        In a folder finished pieces are kept, so a run that was stopped goes on where it was; pieces
+        of another model or of other rows are refused.
         """
         target = Path(target)
         if target.suffix in (".csv", ".parquet"):
             return self._into_file(source, target)
-        target.mkdir(parents=True, exist_ok=True)
+        self._claim(source, target)
         rows = 0
         for name, read in self._pieces(source):
             done = target / f"{name}.parquet"
@@ -80,11 +85,26 @@ class FastPredictor:
             rows += int(need("pyarrow.parquet", extra="ltv").read_metadata(done).num_rows)
         return rows
 
+    def _claim(self, source: str | Path, target: Path) -> None:
+        """Make the folder this job's own, or find that it is."""
+        job = {"model": self.fingerprint, "source": _listing(Path(source))}
+        paper = target / JOB
+        if not paper.exists():
+            if target.exists() and any(target.iterdir()):
+                raise BadInput(f"{target} holds something else than predictions; name another")
+            target.mkdir(parents=True, exist_ok=True)
+            paper.write_text(json.dumps(job), encoding="utf-8")
+        for name, found in json.loads(paper.read_text(encoding="utf-8")).items():
+            if found != job.get(name):
+                raise BadInput(f"{target} holds predictions of another {name}; name another folder")
+
     def _into_file(self, source: str | Path, target: Path) -> int:
         draft = target.with_name(f"{target.name}.part")
         target.parent.mkdir(parents=True, exist_ok=True)
         write = _write_csv if target.suffix == ".csv" else _write_parquet
         rows = write((self._beside_user(read()) for _, read in self._pieces(source)), draft)
+        if not rows:
+            raise BadInput(f"{source} holds no rows to predict")
         draft.rename(target)
         return rows
 
@@ -105,10 +125,16 @@ class FastPredictor:
             for at, batch in enumerate(_parquet_batches((path,), self.time, None)):
                 yield f"00000-{at:03d}", batch
         elif path.suffix == ".csv" and path.exists():
-            for at, chunk in enumerate(pd.read_csv(path, chunksize=BATCH)):
+            for at, chunk in enumerate(read_csv(path, chunksize=BATCH)):
                 yield f"00000-{at:03d}", lambda chunk=chunk: chunk
         else:
             read_frame(path)  # refuses with the reason
+
+
+def _listing(source: Path) -> list[list[Any]]:
+    """The files that are read, with their sizes: enough to tell other rows from these."""
+    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    return [[str(f.relative_to(source)), f.stat().st_size] for f in files if f.exists()]
 
 
 def _parquet_batches(files: Sequence[Path], time: str, at: pd.Timestamp | None) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,14 @@ import pandas as pd
 from vibrator.errors import BadInput
 from vibrator.ltv.config import LtvConfig, read_yaml
 from vibrator.ltv.features import FeaturePlan, Features, fit_features
-from vibrator.ltv.frames import Split, row_times, temporal_split
+from vibrator.ltv.frames import Split, row_times, temporal_split, user_column, user_fraction
 from vibrator.ltv.heads import Labels
 from vibrator.ltv.plain import from_plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
     Matrix = NDArray[np.float32]
 
 
@@ -78,6 +80,7 @@ def prepare(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None 
     """Split by time and user, learn the features on training rows, transform the rest."""
     plan = plan or load_plan(config)
     columns = config.columns
+    frame = sampled(frame, config)
     split = temporal_split(frame, config.windows, user=columns.user, time=columns.time)
     _require_rows(split)
     train = frame.iloc[split.train]
@@ -100,6 +103,20 @@ def prepare(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None 
     )
 
 
+def sampled(frame: pd.DataFrame, config: LtvConfig) -> pd.DataFrame:
+    """The rows of `partitions.sample_frac` of the users, the same ones as from a folder."""
+    share = config.partitions.sample_frac
+    if share == 1.0:
+        return frame
+    users = user_fraction(user_column(frame, config.columns.user))
+    return frame[in_sample(users, share)]
+
+
+def in_sample(fraction: Floats, share: float) -> NDArray[np.bool_]:
+    """Which users are drawn; lower digits of the fraction, so that roles stay mixed."""
+    return fraction * 4096 % 1 < share
+
+
 def side_of(frame: pd.DataFrame, features: Features, config: LtvConfig) -> Side:
     """Labelled rows as a side, by features that were fitted before."""
     facts = read_facts(frame, config, features.plan)
@@ -108,12 +125,9 @@ def side_of(frame: pd.DataFrame, features: Features, config: LtvConfig) -> Side:
 
 def label_names(frame: pd.DataFrame, config: LtvConfig) -> list[str]:
     """The columns that are labels at any horizon, also at one that this run does not predict."""
-    heads = [text.format(h="") for text in (config.columns.buyer, config.columns.revenue)]
-    return [
-        name
-        for name in frame
-        if any(name.startswith(head) and name.removeprefix(head).isdigit() for head in heads)
-    ]
+    texts = (config.columns.buyer, config.columns.revenue)
+    label = re.compile("|".join(re.escape(text).replace(r"\{h\}", r"\d+") for text in texts))
+    return [name for name in frame if label.fullmatch(str(name))]
 
 
 def _require_rows(split: Split) -> None:

@@ -33,6 +33,8 @@ def report_page(report: Mapping[str, Any], *, title: str = "Lifetime value") -> 
     if report.get("shap"):
         bars = [Bar(row["feature"], row["mean_abs"]) for row in report["shap"][:FEATURES_SHOWN]]
         parts.append(bar_chart(bars, Frame("What the model looks at", "mean |SHAP|, log scale")))
+    if report.get("thresholds"):
+        parts.insert(1, _thresholds(report["thresholds"]))
     broken = sum(report["order_violations"].values())
     lead = f"{report['rows']:,} test rows, later than all others. Horizons out of order: {broken}."
     return page(title, parts, lead)
@@ -42,16 +44,39 @@ def _figures(report: Mapping[str, Any]) -> str:
     plain = report.get("baseline", {}).get("horizons", {})
     rows = []
     for horizon, found in report["horizons"].items():
-        rows.append({"horizon": f"D{horizon}", "model": "share chain", **_short(found["value"])})
+        sure = found.get("intervals", {})
+        short = _short(found["value"], sure)
+        rows.append({"horizon": f"D{horizon}", "model": "share chain", **short})
         if horizon in plain:
             rows.append(
                 {"horizon": f"D{horizon}", "model": "plain Tweedie", **_short(plain[horizon])}
             )
-    return table(rows, "Model and baseline on the same rows")
+    return table(rows, "Model and baseline on the same rows, with 95 % bootstrap intervals")
 
 
-def _short(figures: Mapping[str, Any]) -> dict[str, str]:
-    return {name: "–" if figures[name] is None else tidy(figures[name]) for name in SHOWN}
+def _short(figures: Mapping[str, Any], sure: Mapping[str, Any] | None = None) -> dict[str, str]:
+    return {
+        name: _or_dash(figures[name]) + _span((sure or {}).get(name, {}), "low", "high")
+        for name in SHOWN
+    }
+
+
+def _span(figures: Mapping[str, Any], low: str, high: str) -> str:
+    known = figures.get(low) is not None and figures.get(high) is not None
+    return f" ({tidy(figures[low])} to {tidy(figures[high])})" if known else ""
+
+
+def _thresholds(found: Mapping[str, Any]) -> str:
+    rule = found["rule"]
+    score = "expected value" if rule["alpha"] == 0 else f"score at α = {tidy(rule['alpha'])}"
+    whom = "nobody" if rule["at"] is None else f"{score} from {tidy(rule['at'])}"
+    rows = [
+        {"rows": name, "acted on": percent(found[side]["share"]),
+         "earned a person": tidy(found[side]["profit"]),
+         "by acting on everybody": tidy(found[side]["profit_on_all"])}
+        for side, name in (("decide", "where it was chosen"), ("test", "test"))
+    ]  # fmt: skip
+    return table(rows, f"Whom to act on at a cost of {tidy(found['cost'])}: {whom}")
 
 
 def _gain(horizon: str, found: Mapping[str, Any]) -> str:
@@ -84,10 +109,14 @@ def _coverage(horizon: str, found: Mapping[str, Any]) -> str:
 
 def _slices(name: str, rows: list[dict[str, Any]], horizon: str) -> str:
     bars = [
-        Bar(row["group"], row["bias"], note=f"{row['rows']:,} rows, Gini {_or_dash(row['gini'])}")
+        Bar(
+            row["group"], row["bias"], row["bias_low"], row["bias_high"],
+            note=f"{row['rows']:,} rows, Gini {_or_dash(row['gini'])}"
+            f"{_span(row, 'gini_low', 'gini_high')}",
+        )
         for row in rows
         if row["bias"] is not None
-    ]
+    ]  # fmt: skip
     return (
         bar_chart(bars, Frame(f"D{horizon}: predicted / real by {name}"), [Mark(1.0)])
         if bars

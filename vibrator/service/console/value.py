@@ -136,6 +136,8 @@ def _change(line: str) -> tuple[str, Any]:
     name, equals, text = (part.strip() for part in line.partition("="))
     if not equals or not name:
         raise BadInput(f"a change must look like column = value, got {line[:60]!r}")
+    if text.lower() in ("true", "false"):
+        return name, text.lower() == "true"
     try:
         return name, float(text)
     except ValueError:
