@@ -67,12 +67,12 @@ def ours(people, vectors):
     return NextItem.fit(history, vectors[known]), known
 
 
-def our_scores(fitted, known, items, now, size):
+def our_scores(fitted, known, items, times, now, size):
     place = np.full(size, -1)
     place[known] = np.arange(len(known))
     at = place[items]
     out = np.full(size, -1e9)
-    out[known] = fitted.scores(at[at >= 0], now, seen=True)
+    out[known] = fitted.scores(at[at >= 0], now, times=times[at >= 0], seen=True)
     return out
 
 
@@ -92,7 +92,7 @@ def whole_histories(people, vectors):
                     model.user_factors @ model.item_factors.T, targets, matrix > 0
                 )
     fitted, known = ours([(i[:-1], t[:-1]) for i, t in people], vectors)
-    scores = [our_scores(fitted, known, i[:-1], t[-1], size) for i, t in people]
+    scores = [our_scores(fitted, known, i[:-1], t[:-1], t[-1], size) for i, t in people]
     found["ours"] = quality(np.array(scores), targets, matrix > 0)
     return found
 
@@ -120,7 +120,9 @@ def newcomers(people, vectors, *, following):
         fitted, known = ours(learned, vectors)
         for row in mine:
             items, times = kept[row]
-            scores["ours"][row] = our_scores(fitted, known, items[:CUT], times[at], size)
+            scores["ours"][row] = our_scores(
+                fitted, known, items[:CUT], times[:CUT], times[at], size
+            )
     return {name: quality(score, targets, seen > 0) for name, score in scores.items()}
 
 

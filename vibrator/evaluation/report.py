@@ -219,7 +219,9 @@ def ranking(
             "random": rng.random(len(vectors)),
             "popularity": popularity.copy(),
             "cosine": vectors @ vectors[past].mean(axis=0),
-            "fit": fitted.scores(past, float(history.times[group[-1]])),
+            "fit": fitted.scores(
+                past, float(history.times[group[-1]]), times=history.times[group[:-1]]
+            ),
         }
         for name, row in scores.items():
             row[past] = -np.inf

@@ -67,6 +67,24 @@ def together(history: ItemHistory, *, half_life: float, chosen: Any = None) -> A
     return whole + _sum(rows, columns, values, size) if rows else whole
 
 
+def gathered(history: ItemHistory, chosen: Any, *, by_activity: bool) -> Any:
+    """Items by items: people who touched both, of the chosen events; nothing with itself.
+
+    By activity a person of n items counts 1/(n + 1), so that who touches everything says little.
+    """
+    from scipy import sparse
+
+    users, items = history.users[chosen], history.places_of_events[chosen]
+    size = int(history.users.max(initial=-1)) + 1, max(len(history.items), 1)
+    touched = sparse.csr_array((np.ones(len(users)), (users, items)), shape=size)
+    touched.data[:] = 1.0
+    if by_activity:
+        touched = sparse.diags_array(1.0 / np.sqrt(touched.sum(axis=1) + 1.0)) @ touched
+    pairs = (touched.T @ touched).tocsr()
+    pairs.setdiag(0.0)
+    return pairs
+
+
 def _pairs(history: ItemHistory, events: Any, half_life: float) -> tuple[Any, Any, Floats]:
     items, times = history.places_of_events[events], history.times[events]
     apart = np.abs(times[:, None] - times[None, :]) / half_life

@@ -96,6 +96,12 @@ class ItemHistory:
         first = np.where(places >= 0, self._first[np.where(places >= 0, places, 0)], np.inf)
         return np.asarray(np.maximum(np.asarray(moments) - first, 0.0))
 
+    def began(self) -> Floats:
+        """When each event's person was first seen."""
+        first = np.full(int(self.users.max(initial=-1)) + 1, np.inf)
+        np.minimum.at(first, self.users, self.times)
+        return np.asarray(first[self.users])
+
     def residuals(self) -> Floats:
         """Each event's weight less what its item's standing let expect."""
         stood = self.standing(self.places_of_events, self.times)

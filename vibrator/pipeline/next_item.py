@@ -1,4 +1,4 @@
-"""What a person touches next: items that go together, popularity and words, weighed by a fit."""
+"""What a person touches next: signals from others and from words, weighed by a fit."""
 
 from __future__ import annotations
 
@@ -8,93 +8,75 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vibrator.errors import BadInput
-from vibrator.pipeline.co_engagement import together
+from vibrator.errors import BadInput, VibratorError
+from vibrator.pipeline.company import HOUR, NEWEST, SIGNALS, Company, Past
 from vibrator.pipeline.item_history import ItemHistory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Places = NDArray[np.intp]
 
-SIGNALS = ("popularity", "lately", "same_hour", "same_minute", "ever", "alike")
-HOUR, MINUTE, EVER = 600.0, 60.0, 1e12  # half-lives of how far apart in time is together, seconds
-LATELY = 14 * 86_400.0  # half-life of recent popularity, seconds
-NEWEST = 5  # items of a person that say what comes next
-FADE = 0.8  # a step back
-DAMPING = 5.0  # people that a rare item counts as having anyway
 FOLDS = 3  # of people: signals are fitted on people whom the co-engagement has not seen
 RIDGE = 1.0
-STEPS = 30
+STEPS = 60
+SETTLED = 1e-3  # of a weight: signals are scaled, so that this changes no order that matters
 MOST_PEOPLE = 2_000  # that weights are fitted on
-SMALLEST = 1e-9
+ALTERNATIVES = 500  # of what was not chosen, drawn evenly from a larger catalogue
 
 
 class Case(NamedTuple):
-    """A person's items, oldest first, the moment of asking, and what came then."""
+    """A person's past, the moment of asking, and what was touched then."""
 
-    items: Places
+    past: Past
     now: float
     target: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Company:
-    """What some people's actions say of items: how popular each is, and which go together."""
+class Choice(NamedTuple):
+    """What was chosen (the first row of signals) among what could be, and how much later."""
 
-    history: ItemHistory
-    vectors: Floats  # a unit row an item
-    chosen: NDArray[np.bool_]  # of the events
-    popularity: Floats
-    near: tuple[Any, ...]  # items x items for HOUR, MINUTE, EVER
+    rows: NDArray[np.float32]  # 1 + ALTERNATIVES x signals; those beyond a small catalogue are 0
+    offered: NDArray[np.bool_]
+    later: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighing:
+    """A weight a signal, right after the person's newest action and long after it."""
+
+    soon: Floats
+    later: Floats
 
     @classmethod
-    def of(cls, history: ItemHistory, vectors: Floats, people: NDArray[np.bool_]) -> Company:
-        """Of these people's events."""
-        chosen = people[history.users]
-        size = len(history.items)
-        count = np.bincount(history.places_of_events[chosen], minlength=size).astype(np.float64)
-        rows = [together(history, half_life=h, chosen=people) for h in (HOUR, MINUTE, EVER)]
-        return cls(history, vectors, chosen, count, tuple(_normalised(r, count) for r in rows))
+    def fit(cls, choices: list[Choice]) -> Weighing:
+        """Under which what was chosen is likeliest among what could be."""
+        soon, change = np.split(softmax_weights(choices), 2)
+        return cls(soon, soon + change)
 
-    def signals(self, items: Places, now: float) -> Floats:
-        """Items x SIGNALS for a person who touched `items`, each scaled over the catalogue."""
-        newest = items[-NEWEST:][::-1]
-        weights = FADE ** np.arange(len(newest))
-        alike = self.vectors @ (weights @ self.vectors[newest]) if len(newest) else 0.0
-        columns = np.zeros((len(self.popularity), len(SIGNALS)))
-        columns[:, 0] = np.log1p(self.popularity)
-        columns[:, 1] = np.log1p(self._lately(now))
-        for place, (matrix, own) in enumerate(
-            zip(self.near, ((newest, weights), (newest, weights), (items, None)), strict=True), 2
-        ):
-            columns[:, place] = np.sqrt(_sum_of_rows(matrix, *own))
-        columns[:, 5] = alike
-        spread = columns.std(axis=0)
-        scale = np.where(spread > SMALLEST, spread, 1.0)
-        return np.asarray((columns - columns.mean(axis=0)) / scale)
+    def at(self, gap: float) -> Floats:
+        """So many seconds after the newest action."""
+        share = lateness(gap)
+        return np.asarray((1.0 - share) * self.soon + share * self.later)
 
-    def _lately(self, now: float) -> Floats:
-        history = self.history
-        end = int(np.searchsorted(history.times, now, side="left"))
-        fade = np.exp2((history.times[:end] - now) / LATELY) * self.chosen[:end]
-        return np.bincount(
-            history.places_of_events[:end], fade, minlength=len(self.popularity)
-        ).astype(np.float64)
+    def named(self) -> dict[str, dict[str, float]]:
+        """By the names of the signals."""
+        pairs = (("soon", self.soon), ("later", self.later))
+        return {when: dict(zip(SIGNALS, w.tolist(), strict=True)) for when, w in pairs}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NextItem:
-    """Scores every item of the catalogue as somebody's next; one row of weights a signal.
+    """Scores every item of the catalogue as somebody's next.
 
-    The weights are those of a softmax over the whole catalogue, fitted on people whom the
-    co-engagement they were fitted with had not seen; few actions have weights of their own.
+    The weights of the signals are those of a softmax over the catalogue, fitted on people whom
+    the signals they were fitted with had not seen. Who did little has weights of their own, from
+    the same people cut short.
     """
 
     company: Company
-    weights: dict[str, float]
-    few_weights: dict[str, float]
+    many: Weighing
+    few: Weighing
 
     @classmethod
     def fit(cls, history: ItemHistory, vectors: Any, *, seed: int = 0) -> NextItem:
@@ -109,59 +91,85 @@ class NextItem:
         for held in range(FOLDS):
             company = Company.of(history, rows, fold != held)
             for events in _of_people(history, np.flatnonzero(fold == held), rng):
-                many.append(_choice(company, _case(history, events, len(events) - 1)))
-                cut = min(NEWEST, len(events) - 1)
-                few.append(_choice(company, _case(history, events, cut)))
+                whole, *short = _cases(history, events, rng)
+                many.append(_choice(company, whole, rng))
+                few += [_choice(company, case, rng) for case in short]
         if not many:
             raise BadInput("nobody in the history has two actions: nothing comes next")
-        whole = Company.of(history, rows, np.ones(people, dtype=bool))
-        named = (dict(zip(SIGNALS, softmax_weights(c).tolist(), strict=True)) for c in (many, few))
-        return cls(whole, *named)
+        everybody = Company.of(history, rows, np.ones(people, dtype=bool))
+        return cls(everybody, Weighing.fit(many), Weighing.fit(few))
 
-    def scores(self, items: Any, now: float, *, seen: bool = False) -> Floats:
+    def scores(self, items: Any, now: float, *, times: Any = None, seen: bool = False) -> Floats:
         """A score an item for a person who touched items at these places, oldest first.
 
+        `times` say when, in seconds; without them the person counts as in the middle of it.
         Items already touched score −∞ unless `seen` asks for them.
         """
         places = np.asarray(items, dtype=np.intp)
-        weights = self.few_weights if len(places) <= NEWEST else self.weights
-        out = self.company.signals(places, now) @ np.array([weights[name] for name in SIGNALS])
+        if times is not None and len(times) != len(places):
+            raise BadInput(f"{len(places)} items need as many times, got {len(times)}")
+        past = Past(places, times)
+        weighing = self.few if len(places) <= NEWEST else self.many
+        out = self.company.signals(past, now) @ weighing.at(past.gap(now))
         if not seen:
             out[places] = -np.inf
         return np.asarray(out)
 
 
-def softmax_weights(choices: list[tuple[Floats, int]]) -> Floats:
-    """Weights under which what was chosen is likeliest, by Newton's method with a ridge."""
-    best = np.zeros(choices[0][0].shape[1])
+def lateness(gap: float) -> float:
+    """0 in the middle of a sitting, towards 1 after it.
+
+    >>> lateness(0.0), lateness(HOUR)
+    (0.0, 0.5)
+    """
+    return gap / (gap + HOUR)
+
+
+def softmax_weights(choices: list[Choice]) -> Floats:
+    """Weights of the signals, and their changes with lateness, by Newton's method with a ridge."""
+    rows, offered, later = map(np.array, zip(*choices, strict=True))
+    design = np.concatenate([rows, rows * later[:, None, None].astype(np.float32)], axis=2)
+    flat = design.reshape(-1, design.shape[2])
+    best = np.zeros(design.shape[2])
     for _ in range(STEPS):
-        gradient, curvature = RIDGE * best, RIDGE * np.eye(best.size)
-        for rows, chosen in choices:
-            logits = rows @ best
-            p = np.exp(logits - logits.max())
-            p /= p.sum()
-            mean = p @ rows
-            gradient = gradient + mean - rows[chosen]
-            curvature = curvature + (rows * p[:, None]).T @ rows - np.outer(mean, mean)
+        logits = np.where(offered, design @ best.astype(np.float32), -np.inf)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        mean = np.einsum("ca,caw->cw", p, design, dtype=np.float64)
+        gradient = RIDGE * best + (mean - design[:, 0]).sum(axis=0)
+        curvature = RIDGE * np.eye(best.size) + flat.T @ (flat * p.reshape(-1, 1)) - mean.T @ mean
         step = np.linalg.solve(curvature, gradient)
         best = best - step / max(1.0, float(np.abs(step).max()))
-        if np.abs(step).max() < 1e-4:
-            break
-    return best
+        if np.abs(step).max() < SETTLED:
+            return best
+    raise VibratorError(f"the weights of the next item did not settle in {STEPS} steps")
 
 
-def _choice(company: Company, case: Case) -> tuple[Floats, int]:
-    """The signals of what could be chosen, and the row of what was."""
-    rows = company.signals(case.items, case.now)
-    open_ = np.ones(len(rows), dtype=bool)
-    open_[case.items] = False
-    open_[case.target] = True
-    return rows[open_].astype(np.float32), int(open_[: case.target].sum())
+def _choice(company: Company, case: Case, rng: np.random.Generator) -> Choice:
+    """The signals of what was chosen and of what else could be; a large catalogue is sampled.
+
+    Even sampling of alternatives leaves the weights of a softmax where they are (McFadden 1978).
+    """
+    signals = company.signals(case.past, case.now)
+    open_ = np.ones(len(signals), dtype=bool)
+    open_[case.past.items] = open_[case.target] = False
+    others = np.flatnonzero(open_)
+    if len(others) > ALTERNATIVES:
+        others = rng.choice(others, ALTERNATIVES, replace=False)
+    rows = np.zeros((1 + ALTERNATIVES, signals.shape[1]), dtype=np.float32)
+    rows[0], rows[1 : 1 + len(others)] = signals[case.target], signals[others]
+    offered = np.arange(len(rows)) <= len(others)
+    return Choice(rows, offered, lateness(case.past.gap(case.now)))
 
 
-def _case(history: ItemHistory, events: Any, cut: int) -> Case:
-    items = history.places_of_events[events]
-    return Case(items[:cut], float(history.times[events[cut]]), int(items[cut]))
+def _cases(history: ItemHistory, events: Any, rng: np.random.Generator) -> Iterator[Case]:
+    """The last action after all others; then, after the first few: the next, the last, any."""
+    items, times = history.places_of_events[events], history.times[events]
+    past, last = Past(items, times), len(items) - 1
+    yield Case(past.first(last), float(times[last]), int(items[last]))
+    cut = min(NEWEST, last)
+    for target in (cut, last, int(rng.integers(cut, last + 1))):
+        yield Case(past.first(cut), float(times[target]), int(items[target]))
 
 
 def _of_people(history: ItemHistory, people: Any, rng: np.random.Generator) -> Iterator[Any]:
@@ -174,15 +182,3 @@ def _of_people(history: ItemHistory, people: Any, rng: np.random.Generator) -> I
     for start, end in zip(starts, ends, strict=True):
         if end - start > 1:
             yield order[start:end]
-
-
-def _normalised(matrix: Any, count: Floats) -> Any:
-    from scipy import sparse
-
-    scale = sparse.diags_array(1.0 / np.sqrt(count + DAMPING))
-    return (scale @ matrix @ scale).tocsr()
-
-
-def _sum_of_rows(matrix: Any, places: Places, weights: Any) -> Floats:
-    rows = matrix[places]
-    return np.asarray(rows.sum(axis=0) if weights is None else weights @ rows).ravel()
