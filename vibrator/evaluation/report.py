@@ -20,11 +20,13 @@ from vibrator.evaluation.measures import (
     rank_figures,
     ranks,
 )
-from vibrator.pipeline.examples import Example, readings_before
+from vibrator.pipeline.examples import Example
 from vibrator.pipeline.features import AT
-from vibrator.pipeline.fitting import FitResult, fit, gather
+from vibrator.pipeline.fitting import FitResult, fit
+from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.next_item import NextItem
+from vibrator.pipeline.trail import Trail
 from vibrator.vectors import sigmoid
 
 if TYPE_CHECKING:
@@ -122,14 +124,12 @@ def evaluate_actions(
 def examples_of(actions: Sequence[UserAction], encoder: Any) -> list[Example]:
     """An example for every action that weighs something, the person as of just before it."""
     by_user: dict[str, list[UserAction]] = {}
-    for action in sorted(actions, key=lambda one: one.timestamp):  # type: ignore[arg-type,return-value]
+    for action in actions:
         by_user.setdefault(str(action.user_id), []).append(action)
     found = []
     for user, theirs in by_user.items():
-        readings = readings_before(theirs, [a.timestamp for a in theirs], encoder)  # type: ignore[misc]
-        for action, reading in zip(theirs, readings, strict=True):
-            if action.weight:
-                found.append(_example(user, action, reading))
+        trail = Trail(theirs, encoder)
+        found += [_example(user, action, trail) for action in theirs if action.weight]
     return found
 
 
@@ -285,10 +285,10 @@ def _ranking_row(name: str, places: list[float], rng: np.random.Generator) -> di
     return row
 
 
-def _example(user: str, action: UserAction, reading: Any) -> Example:
+def _example(user: str, action: UserAction, trail: Trail) -> Example:
     segment = action.metadata.get("segment")
     return Example(
-        person=reading,
+        person=trail.before(action.timestamp),  # type: ignore[arg-type]
         content=action.content,
         outcome=action.weight > 0,
         at=action.timestamp,  # type: ignore[arg-type]

@@ -18,7 +18,27 @@ FURTHEST = 6.0  # half-lives of time apart after which two events are not togeth
 LONGEST = 500  # newest events of one person that are paired, so that a crawler costs no more
 
 
-def agreement(history: ItemHistory, until: float) -> Any:
+class Agreement:
+    """A sparse matrix of items by items that is asked for many entries at once."""
+
+    def __init__(self, matrix: Any) -> None:
+        matrix.sort_indices()
+        self.size = matrix.shape[1]
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        self.keys = rows * self.size + matrix.indices
+        self.values = matrix.data
+
+    def of(self, rows: Any, columns: Any) -> Floats:
+        """The entries there; 0 where there is none, or an item is unknown."""
+        known = (rows >= 0) & (columns >= 0)
+        if not len(self.keys):
+            return np.zeros(known.shape)
+        keys = rows * self.size + columns
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(known & (self.keys[at] == keys), self.values[at], 0.0)
+
+
+def agreement(history: ItemHistory, until: float, residuals: Floats | None = None) -> Agreement:
     """Items by items: how far people who liked one more than others do liked the other more too.
 
     Σ rᵤᵢ rᵤⱼ / (n + 20) over the n people who touched both before `until`, where r is an event's
@@ -29,15 +49,14 @@ def agreement(history: ItemHistory, until: float) -> Any:
     before = np.searchsorted(history.times, until, side="left")
     users, items = history.users[:before], history.places_of_events[:before]
     size = int(history.users.max(initial=-1)) + 1, max(len(history.items), 1)
-    residual = history.residuals()[:before]
+    residual = (history.residuals() if residuals is None else residuals)[:before]
     mass = np.bincount(users, minlength=size[0])
     leaning = np.bincount(users, residual, minlength=size[0]) / (mass + SHRINKING)
     own = sparse.csr_array((residual - leaning[users], (users, items)), shape=size)
     count = sparse.csr_array((np.ones(before), (users, items)), shape=size)
-    pairs, common = (own.T @ own).tocsr(), (count.T @ count).tocsr()
-    pairs.sort_indices()
-    common.sort_indices()
-    pairs.data /= common.data + AGREEING
+    pairs, common = (Agreement((each.T @ each).tocsr()) for each in (own, count))
+    at = np.searchsorted(common.keys, pairs.keys)  # a sum of nothing but zeros may be left out
+    pairs.values = pairs.values / (common.values[at] + AGREEING)
     return pairs
 
 

@@ -12,7 +12,7 @@ from vibrator.actions import UserAction
 from vibrator.checks import require_aware, require_text
 from vibrator.decisions import Decision, Outcome
 from vibrator.errors import BadInput
-from vibrator.profile import Profile, Reading
+from vibrator.pipeline.trail import Earlier, Trail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Example:
     whole. `position` is where the content was shown, from 0, if that is known.
     """
 
-    person: Any  # Profile, Reading, list of actions or None
+    person: Any  # Profile, Reading, list of actions, Earlier (of a Trail) or None
     content: str
     outcome: bool
     at: datetime
@@ -63,29 +63,10 @@ def examples_from_log(
             asked[decision.user_id].append(decision)
     histories = _by_user(actions, asked)
     for user, theirs in asked.items():
-        theirs.sort(key=lambda decision: decision.at)
-        moments = [decision.at for decision in theirs]
-        readings = readings_before(histories[user], moments, encoder)
-        for decision, reading in zip(theirs, readings, strict=True):
-            yield from _examples(decision, answers[decision.decision_id], reading, contents)
-
-
-def readings_before(
-    actions: Iterable[UserAction], moments: Iterable[datetime], encoder: Any
-) -> Iterator[Reading | None]:
-    """One person as of just before each of some rising moments: nothing at or after it is in."""
-    listed = sorted(actions, key=lambda action: action.timestamp)  # type: ignore[arg-type,return-value]
-    rows = encoder.encode_actions(listed) if listed else ()
-    fingerprint = getattr(encoder, "fingerprint", None)
-    profile, done = Profile(), 0
-    for moment in moments:
-        end = done
-        while end < len(listed) and listed[end].timestamp < moment:  # type: ignore[operator]
-            end += 1
-        if end > done:
-            profile.add(listed[done:end], rows[done:end], fingerprint=fingerprint)
-            done = end
-        yield profile.at(moment)
+        trail = Trail(histories[user], encoder)
+        for decision in theirs:
+            person = trail.before(decision.at)
+            yield from _examples(decision, answers[decision.decision_id], person, contents)
 
 
 def _answers(outcomes: Iterable[Outcome]) -> dict[str, dict[str | None, bool]]:
@@ -103,8 +84,6 @@ def _by_user(
     found: dict[str, list[UserAction]] = defaultdict(list)
     for action in actions:
         if action.user_id in wanted:
-            if action.timestamp is None:
-                raise BadInput("actions of a log must have a timestamp, or nobody knows what leaks")
             found[str(action.user_id)].append(action)
     return found
 
@@ -112,14 +91,14 @@ def _by_user(
 def _examples(
     decision: Decision,
     answers: Mapping[str | None, bool],
-    reading: Reading | None,
+    person: Earlier,
     contents: Mapping[str, str],
 ) -> Iterator[Example]:
     for position, item in enumerate(decision.chosen):
         if item not in contents:
             raise BadInput(f"contents has no words for the item {item!r}")
         yield Example(
-            person=reading,
+            person=person,
             content=contents[item],
             outcome=answers.get(item, answers.get(None, False)),
             at=decision.at,

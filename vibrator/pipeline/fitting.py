@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,14 +17,13 @@ from vibrator.calibration import (
 )
 from vibrator.checks import require_aware, require_share
 from vibrator.errors import BadInput
-from vibrator.pipeline import features as looks
 from vibrator.pipeline.co_engagement import agreement
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.features import AT, Sketch
-from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
+from vibrator.pipeline.features import AT
+from vibrator.pipeline.gathering import Gathered, gather
+from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.learned import Learned, LearnedScorer
 from vibrator.pipeline.models import Model, Table, model_named
-from vibrator.profile import Reading
 from vibrator.vectors import sigmoid
 
 if TYPE_CHECKING:
@@ -36,25 +34,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FOLDS = 4  # of users, for calibration on rows that the model has not seen
-STEPS_OF_TIME = 10  # how often the co-engagement of items is brought up to date within the rows
 CALIBRATED_FROM = 200  # rows; below it the prior is trusted more than a calibrator
 EACH_FROM = 20  # of either outcome
-
-
-class Gathered(NamedTuple):
-    """Examples as columns, in order of time."""
-
-    table: Table
-    outcomes: Floats
-    at: Floats  # seconds
-    users: NDArray[np.intp]
-    segments: tuple[str, ...]
-    history: ItemHistory
-
-    @property
-    def whole(self) -> bool:
-        """Whether outcomes speak of contents, not of sliders."""
-        return bool((self.table.slider == UNKNOWN).all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,71 +104,6 @@ def fit(
     )
     report = _judge(learned, found, ~early, split, model)
     return FitResult(LearnedScorer(scorer, learned), report)
-
-
-def gather(
-    scorer: SliderScorer, examples: Iterable[Example], history: ItemHistory | None = None
-) -> Gathered:
-    """Examples as columns; with a history given they may be a stream, and are not kept."""
-    if history is None:
-        examples = list(examples)
-        history = _history(examples)
-    sketches, facts, vectors = [], [], {}
-    for example in examples:
-        if example.content not in vectors:
-            vectors[example.content] = scorer._item(example.content)
-        vector = vectors[example.content][None]
-        reading = _reading(scorer, example)
-        place = history.places([example.content])
-        found = looks.sketch(scorer, reading, vector, place, example.at, history)
-        _add_slider(found.base, scorer, reading, vector, example.slider)
-        found.base[0, AT["position"]] = np.log1p(example.position or 0)
-        sketches.append(found)
-        facts.append((example.outcome, example.user_id, example.slider,
-                      example.context.get("segment")))  # fmt: skip
-    if not sketches:
-        raise BadInput("a fit needs at least one example, got none")
-    return _columns(scorer, Sketch.stack(sketches), facts, history)
-
-
-def _columns(
-    scorer: SliderScorer, found: Sketch, facts: Sequence[Any], history: ItemHistory
-) -> Gathered:
-    order = np.argsort(found.now, kind="stable")
-    outcomes, users, sliders, segments = zip(*(facts[i] for i in order), strict=True)
-    if None in sliders and set(sliders) != {None}:
-        raise BadInput("either every example names a slider or none does")
-    found = Sketch(*(part[order] for part in found))
-    names = tuple(sorted({s for s in segments if s is not None}))
-    places = {name: place for place, name in enumerate(names)}
-    at = dict(zip(scorer.sliders, range(len(scorer.sliders)), strict=True))
-    stray = sorted({s for s in sliders if s is not None and s not in at})
-    if stray:
-        raise BadInput(f"examples name unknown sliders {stray}")
-    table = Table(
-        _as_of(found, history),
-        np.array([at.get(s, UNKNOWN) for s in sliders], dtype=np.intp),
-        np.array([places.get(s, UNKNOWN) for s in segments], dtype=np.intp),
-    )
-    people = {user: place for place, user in enumerate(dict.fromkeys(users))}
-    return Gathered(
-        table,
-        np.array(outcomes, dtype=np.float64),
-        found.now,
-        np.array([people[user] for user in users]),
-        names,
-        history,
-    )
-
-
-def _as_of(found: Sketch, history: ItemHistory) -> Floats:
-    """Features by stretches of time, each with the co-engagement known before it began."""
-    out = np.empty_like(found.base)
-    edges = np.unique(np.linspace(0, len(out), STEPS_OF_TIME + 1).astype(int))
-    for start, end in pairwise(edges):
-        rows = Sketch(*(part[start:end] for part in found))
-        out[start:end] = looks.complete(rows, history, agreement(history, rows.now[0]))
-    return out
 
 
 def _calibration(
@@ -263,31 +179,3 @@ def _split(at: Floats, time_split: float | datetime) -> tuple[datetime, NDArray[
     if not early.any():
         raise BadInput(f"time_split must leave examples to learn from, got {time_split!r}")
     return moment, early
-
-
-def _reading(scorer: SliderScorer, example: Example) -> Reading | None:
-    if example.person is None or isinstance(example.person, Reading):
-        return example.person
-    return scorer._reading(example.person, example.at, cold_start=True)
-
-
-def _add_slider(
-    base: Floats, scorer: SliderScorer, reading: Reading | None, vector: Floats, slider: Any
-) -> None:
-    if slider is None:
-        base[0, AT["zero_shot"]] = looks.of_contents(scorer, reading, vector)[0]
-        return
-    names = list(scorer.sliders)
-    if slider not in names:
-        raise BadInput(f"examples name the unknown slider {slider!r}; known: {names}")
-    own = looks.of_sliders(scorer, reading, vector)[0, names.index(slider)]
-    base[0, [AT[n] for n in ("user_to_slider", "item_to_slider", "zero_shot")]] = own
-
-
-def _history(examples: Sequence[Example]) -> ItemHistory:
-    return ItemHistory(
-        [e.user_id for e in examples],
-        [e.content for e in examples],
-        [e.at.timestamp() for e in examples],
-        [1.0 if e.outcome else -1.0 for e in examples],
-    )

@@ -9,8 +9,9 @@ import numpy as np
 
 from vibrator.checks import require_positive
 from vibrator.errors import BadInput
+from vibrator.pipeline.co_engagement import Agreement, agreement
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.fitting import gather
+from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.learned import LearnedScorer
 from vibrator.pipeline.models import PooledLogistic, Table
 
@@ -42,7 +43,11 @@ class OnlineScorer:
     def learn(self, examples: Iterable[Example]) -> int:
         """Take outcomes in, in order of time; how many there were."""
         learned = self.scorer.learned
-        found = gather(self.scorer, examples, learned.history)
+        listed = list(examples)
+        if not listed:
+            return 0
+        known = self._known_before(min(example.at for example in listed).timestamp())
+        found = gather(self.scorer, listed, learned.history, known)
         if found.whole != learned.whole:
             raise BadInput("these examples and those of the fit must both name sliders, or neither")
         segments = [self._segment(found.segments, at) for at in found.table.segment]
@@ -55,6 +60,12 @@ class OnlineScorer:
         kept = model.belief.blend(self.prior, float(np.exp2(-count / self.half_life)))
         self._believe(kept.learn(model.design(table), found.outcomes, fade))
         return count
+
+    def _known_before(self, moment: float) -> Agreement:
+        """The co-engagement of items, without what an example may have put into it."""
+        learned = self.scorer.learned
+        past = not len(learned.history) or moment > learned.history.times[-1]
+        return learned.agreement if past else agreement(learned.history, moment)
 
     def _segment(self, names: tuple[str, ...], place: int) -> int:
         known = self.scorer.learned.segments

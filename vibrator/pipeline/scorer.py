@@ -212,7 +212,7 @@ class SliderScorer:
         """1 for an action just now, ½ after twelve hours, 0 for nobody."""
         if reading is None:
             return 0.0
-        return float(2.0 ** (-reading.recency_hours / RECENCY_HALF_LIFE_HOURS))
+        return float(recency_after(reading.recency_hours))
 
     def outputs(
         self,
@@ -394,6 +394,11 @@ class SliderScorer:
 
     def _now(self, now: datetime | None) -> datetime:
         return require_aware("now", self.clock() if now is None else now)
+
+
+def recency_after(hours: Any) -> Any:
+    """What is left of recency so many hours after the newest action."""
+    return 2.0 ** (-hours / RECENCY_HALF_LIFE_HOURS)
 
 
 def _named(row: Features) -> dict[str, float]:

@@ -1,0 +1,246 @@
+"""Examples as columns, in order of time, with features as of each example's moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vibrator.errors import BadInput
+from vibrator.pipeline import features as looks
+from vibrator.pipeline.co_engagement import Agreement, agreement
+from vibrator.pipeline.examples import Example
+from vibrator.pipeline.features import AT, OF_SLIDERS, RING, Ring, Seen
+from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
+from vibrator.pipeline.models import Table
+from vibrator.pipeline.scorer import SliderScorer, recency_after
+from vibrator.pipeline.trail import Earlier, Read, Trail
+from vibrator.profile import Reading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+STEPS_OF_TIME = 10  # how often the co-engagement of items is brought up to date within the rows
+
+
+class Gathered(NamedTuple):
+    """Examples as columns, in order of time."""
+
+    table: Table
+    outcomes: Floats
+    at: Floats  # seconds
+    users: NDArray[np.intp]
+    segments: tuple[str, ...]
+    history: ItemHistory
+
+    @property
+    def whole(self) -> bool:
+        """Whether outcomes speak of contents, not of sliders."""
+        return bool((self.table.slider == UNKNOWN).all())
+
+
+class Facts(NamedTuple):
+    """What is plain in each example."""
+
+    outcomes: Floats
+    at: Floats
+    users: NDArray[np.intp]
+    sliders: NDArray[np.intp]
+    segments: NDArray[np.intp]
+    positions: Floats
+    contents: NDArray[np.intp]  # into the distinct words
+    segment_names: tuple[str, ...]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], scorer: SliderScorer) -> Facts:
+        """Columns; names become places."""
+        sliders = [example.slider for example in examples]
+        _require_alike(set(sliders), scorer)
+        places = {name: place for place, name in enumerate(scorer.sliders)}
+        segments = [example.context.get("segment") for example in examples]
+        names = tuple(sorted({name for name in segments if name is not None}))
+        at = {name: place for place, name in enumerate(names)}
+        words, contents = _numbered([example.content for example in examples])
+        return cls(
+            np.array([example.outcome for example in examples], dtype=np.float64),
+            np.array([example.at.timestamp() for example in examples]),
+            _numbered([example.user_id for example in examples])[1],
+            np.array([places.get(name, UNKNOWN) for name in sliders], dtype=np.intp),
+            np.array([at.get(name, UNKNOWN) for name in segments], dtype=np.intp),
+            np.array([example.position or 0 for example in examples], dtype=np.float64),
+            contents,
+            names,
+            tuple(words),
+        )
+
+
+def gather(
+    scorer: SliderScorer,
+    examples: Iterable[Example],
+    history: ItemHistory | None = None,
+    known: Agreement | None = None,
+) -> Gathered:
+    """Examples as columns.
+
+    `history` are everybody's actions; left out, they are the examples themselves. `known` is the
+    co-engagement to look items up in; left out, it is brought up to date within the rows.
+    """
+    listed = sorted(examples, key=_at)
+    if not listed:
+        raise BadInput("a fit needs at least one example, got none")
+    facts = Facts.of(listed, scorer)
+    if history is None:
+        history = _history(listed, facts)
+    vectors = np.asarray(scorer._items(facts.words), dtype=np.float64)
+    seen = _seen(scorer, listed, facts, vectors, history)
+    features = _as_of(seen, history, known)
+    _add_sliders(features, scorer, seen, facts.sliders)
+    features[:, AT["position"]] = np.log1p(facts.positions)
+    return Gathered(
+        Table(features, facts.sliders, facts.segments),
+        facts.outcomes,
+        facts.at,
+        facts.users,
+        facts.segment_names,
+        history,
+    )
+
+
+def _seen(
+    scorer: SliderScorer,
+    examples: Sequence[Example],
+    facts: Facts,
+    vectors: Floats,
+    history: ItemHistory,
+) -> Seen:
+    """Every example's person and content; those of one trail are read together."""
+    items = history.places(facts.words)
+    trails: dict[int, list[int]] = {}
+    parts, rows = [], []
+    for row, example in enumerate(examples):
+        person = example.person
+        if isinstance(person, Earlier):
+            trails.setdefault(id(person.trail), []).append(row)
+            continue
+        at = facts.contents[row : row + 1]
+        reading = _reading(scorer, example)
+        one = Seen.of_reading(scorer, reading, vectors[at], items[at], facts.at[row], history)
+        parts.append(one.spread())
+        rows.append([row])
+    for mine in trails.values():
+        trail = examples[mine[0]].person.trail
+        order = sorted(mine, key=lambda row: examples[row].person.moment)
+        moments = np.array([examples[row].person.moment.timestamp() for row in order])
+        contents = facts.contents[order]
+        blocks = _of_trail(scorer, trail, moments, vectors[contents], history)
+        for span, block in blocks:
+            at = np.array(order[span])
+            parts.append(block._replace(item=items[contents[span]], now=facts.at[at]))
+            rows.append(at)
+    back = np.argsort(np.concatenate(rows), kind="stable")
+    return Seen.stack(parts).pick(back)
+
+
+def _of_trail(
+    scorer: SliderScorer, trail: Trail, moments: Floats, vectors: Floats, history: ItemHistory
+) -> Iterator[tuple[slice, Seen]]:
+    """The person of a trail before rising moments, each with its own content."""
+    places = history.places([action.content for action in trail.actions])
+    residuals = trail.weights - history.standing(places, trail.times).mean
+    columns = (places, trail.weights, residuals, trail.times)
+    for span, read in trail.blocks(moments):
+        contents = vectors[span]
+        at, valid = _newest(read)
+        ring = Ring(*(np.where(valid, _taken(column, at), 0) for column in columns), valid)
+        yield span, Seen(
+            known=read.end > 0,
+            evidence=read.evidence,
+            recency=np.where(read.end > 0, recency_after(read.hours), 0.0),
+            to_sliders=read.vector @ scorer.slider_vectors.T,
+            ring=ring,
+            alignment=np.einsum("ij,ij->i", contents, read.vector),
+            likeness=np.where(ring.weights != 0, _likeness(trail, contents, at), 0.0),
+            belongs=contents @ scorer.slider_vectors.T,
+            item=read.end,
+            now=read.hours,
+        )
+
+
+def _newest(read: Read) -> tuple[Any, Any]:
+    """Rows x RING: places in the trail, oldest first, and which of them are there."""
+    at = np.maximum(read.end - RING, 0)[:, None] + np.arange(RING)
+    return at, at < read.end[:, None]
+
+
+def _taken(column: Any, at: Any) -> Any:
+    return column[np.minimum(at, len(column) - 1)] if len(column) else np.zeros(at.shape)
+
+
+def _likeness(trail: Trail, contents: Floats, at: Any) -> Floats:
+    """Rows x RING: contents to the actions at these places."""
+    if not len(trail.actions):
+        return np.zeros(at.shape)
+    first, last = int(at[:, 0].min()), len(trail.actions) - 1
+    near = contents.astype(np.float32) @ trail.vectors[first : int(at.max()) + 1].T
+    return np.take_along_axis(near, np.minimum(at, last) - first, axis=1).astype(np.float64)
+
+
+def _as_of(seen: Seen, history: ItemHistory, known: Agreement | None) -> Floats:
+    """Features by stretches of time, each with the co-engagement known before it began."""
+    if known is not None:
+        return looks.table(seen, history, known)
+    edges = np.unique(np.linspace(0, len(seen.item), STEPS_OF_TIME + 1).astype(int))
+    residuals, parts = history.residuals(), []
+    for start, end in pairwise(edges):
+        before = agreement(history, float(seen.now[start]), residuals)
+        parts.append(looks.table(seen.pick(slice(start, end)), history, before))
+    return np.concatenate(parts)
+
+
+def _add_sliders(
+    features: Floats, scorer: SliderScorer, seen: Seen, sliders: NDArray[np.intp]
+) -> None:
+    if (sliders == UNKNOWN).all():
+        features[:, AT["zero_shot"]] = looks.of_contents(scorer, seen)
+        return
+    own = looks.of_sliders(scorer, seen)[np.arange(len(sliders)), sliders]
+    features[:, [AT[name] for name in OF_SLIDERS]] = own
+
+
+def _reading(scorer: SliderScorer, example: Example) -> Reading | None:
+    if example.person is None or isinstance(example.person, Reading):
+        return example.person
+    return scorer._reading(example.person, example.at, cold_start=True)
+
+
+def _require_alike(sliders: set[str | None], scorer: SliderScorer) -> None:
+    stray = sorted(name for name in sliders if name is not None and name not in scorer.sliders)
+    if stray:
+        raise BadInput(f"examples name unknown sliders {stray}; known: {list(scorer.sliders)}")
+    if None in sliders and len(sliders) > 1:
+        raise BadInput("either every example names a slider or none does")
+
+
+def _numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """The distinct names, and the place of each."""
+    places: dict[str, int] = {}
+    at = [places.setdefault(name, len(places)) for name in names]
+    return list(places), np.array(at, dtype=np.intp)
+
+
+def _at(example: Example) -> Any:
+    return example.at
+
+
+def _history(examples: Sequence[Example], facts: Facts) -> ItemHistory:
+    return ItemHistory(
+        facts.users.tolist(),
+        [example.content for example in examples],
+        facts.at,
+        2.0 * facts.outcomes - 1.0,
+    )
