@@ -19,9 +19,10 @@ from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
 from vibrator.evaluation.measures import auc_interval
 from vibrator.pipeline import SliderScorer
-from vibrator.pipeline.examples import Example, readings_before
+from vibrator.pipeline.examples import Example
 from vibrator.pipeline.fitting import fit
 from vibrator.pipeline.item_history import ItemHistory
+from vibrator.pipeline.trail import Trail
 from vibrator.profile import Profile
 from vibrator.vectors import unit
 
@@ -54,10 +55,10 @@ def examples_of(actions, encoder):
     for action in actions:
         by_user.setdefault(action.user_id, []).append(action)
     for user, theirs in by_user.items():
-        moments = [action.timestamp for action in theirs]
-        for action, reading in zip(theirs, readings_before(theirs, moments, encoder), strict=True):
+        trail = Trail(theirs, encoder)
+        for action in theirs:
             yield Example(
-                person=reading,
+                person=trail.before(action.timestamp),
                 content=action.content,
                 outcome=action.weight >= liked,
                 at=action.timestamp,

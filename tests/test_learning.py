@@ -157,7 +157,7 @@ def test_a_planted_leak_does_not_show(encoder):
 
     clean, leaky = built([before]), built([*leaks, before])
     assert leaky.outcome
-    assert np.array_equal(clean.person.vector, leaky.person.vector)
+    assert np.array_equal(clean.person.reading.vector, leaky.person.reading.vector)
     assert [action.content for action in leaky.person.actions] == [CONTENTS[0]]
 
 

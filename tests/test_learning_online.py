@@ -10,7 +10,7 @@ from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.fitting import gather
+from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.next_item import NextItem
 from vibrator.pipeline.online import OnlineScorer

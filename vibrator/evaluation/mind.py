@@ -128,11 +128,12 @@ class Desk:
         if past:
             actions = [self.actions[place] for place in past]
             reading = read_actions(actions, self.clicks[past].astype(np.float64), impression.at)
-        vectors = self.items[at].astype(np.float64)
         places = self.history.places([self.words[place] for place in at])
-        found = looks.sketch(self.scorer, reading, vectors, places, impression.at, self.history)
-        rows = looks.complete(found, self.history, None)
-        rows[:, looks.AT["zero_shot"]] = looks.of_contents(self.scorer, reading, vectors)
+        offer = looks.Offer.of(self.scorer, self.items[at], places)
+        moment = impression.at.timestamp()
+        seen = looks.Seen.of_reading(self.scorer, reading, offer, moment, self.history)
+        rows = looks.table(seen, self.history, None)
+        rows[:, looks.AT["zero_shot"]] = looks.of_contents(self.scorer, seen)
         return rows, clicked
 
 

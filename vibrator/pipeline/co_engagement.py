@@ -23,19 +23,19 @@ class Agreement:
 
     def __init__(self, matrix: Any) -> None:
         matrix.sort_indices()
-        self.size = matrix.shape[1]
+        self._stride = matrix.shape[1] + 1  # place 0 of rows and columns is that of unknown items
         rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        self.keys = rows * self.size + matrix.indices
-        self.values = matrix.data
+        self.keys = np.append(self._keys(rows, matrix.indices), np.iinfo(np.int64).max)
+        self.values = np.append(matrix.data, 0.0)
 
     def of(self, rows: Any, columns: Any) -> Floats:
         """The entries there; 0 where there is none, or an item is unknown."""
-        known = (rows >= 0) & (columns >= 0)
-        if not len(self.keys):
-            return np.zeros(known.shape)
-        keys = rows * self.size + columns
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(known & (self.keys[at] == keys), self.values[at], 0.0)
+        keys = self._keys(rows, columns)
+        at = np.searchsorted(self.keys, keys)
+        return np.asarray(self.values[at] * (self.keys[at] == keys))
+
+    def _keys(self, rows: Any, columns: Any) -> Any:
+        return (rows + 1) * self._stride + (columns + 1)
 
 
 def agreement(history: ItemHistory, until: float, residuals: Floats | None = None) -> Agreement:

@@ -133,7 +133,7 @@ def _normalised(matrix: Any, count: Floats) -> Any:
     return (scale @ matrix @ scale).tocsr()
 
 
-def _sum_of_rows(matrix: Any, places: Places, weights: Floats) -> Floats:
+def _sum_of_rows(matrix: Any, places: Places, weights: Any) -> Any:
     rows = matrix[places]
     each = rows.data * np.repeat(weights, np.diff(rows.indptr))
     return np.bincount(rows.indices, each, minlength=matrix.shape[1])

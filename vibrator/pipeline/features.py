@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vibrator.actions import UserAction
 from vibrator.pipeline.co_engagement import Agreement
-from vibrator.pipeline.item_history import ItemHistory
+from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
 from vibrator.profile import FAST, Reading
 from vibrator.vectors import logit
 
@@ -53,91 +53,135 @@ LATELY = 5.0  # actions back that weigh half
 WARMTH = 0.1  # of the kernel exp(cosine / warmth): texts nearer by 0.07 weigh twice
 UNRELATED = float(np.exp(0.3 / WARMTH))  # what the kernel says of texts that share little
 AGREEMENT_SHRINK = 0.5
-SMALLEST = 1e-300
+SMALLEST, LONG_AGO = 1e-300, -1e300
+FADES = np.tril(np.exp2(-np.arange(RING)[:, None] / LATELY + np.arange(RING) / LATELY))
+FADES = np.vstack([np.zeros(RING), FADES])  # row n: the weights of n actions, oldest first
 SHARPNESS = 10.0  # of the softmax that says which sliders a content belongs to
+
+
+FILLERS = (UNKNOWN, 0.0, 0.0, LONG_AGO)  # of a Ring's columns, where there is no action
 
 
 class Ring(NamedTuple):
     """The newest actions of people, a row each (or one row for all), oldest first."""
 
     places: Any  # in the item history
-    weights: Floats
+    weights: Floats  # 0 where there is none
     residuals: Floats  # weights less what was to be expected of the items then
-    times: Floats
-    valid: Any  # which are there
+    times: Floats  # LONG_AGO where there is none
+    valid: Any = None  # which are there; none says that all are
 
     @classmethod
-    def of_reading(cls, reading: Reading | None, history: ItemHistory, now: float) -> Ring:
-        """One row: an action without a time counts as now."""
-        if reading is None or not reading.actions:
-            return cls(*(np.zeros((1, 0), dtype) for dtype in (np.intp, float, float, float, bool)))
-        actions = [reading.actions[place] for place in _newest(reading)]
-        times = np.array([_seconds(action, now) for action in actions])
-        weights = np.array([action.weight for action in actions])
+    def of(cls, actions: Sequence[UserAction], times: Floats, history: ItemHistory) -> Ring:
+        """One row."""
+        weights = np.array([action.weight for action in actions], dtype=np.float64)
         places = history.places([action.content for action in actions])
         residuals = weights - history.standing(places, times).mean
-        valid = np.ones(len(actions), dtype=bool)
-        return cls(*(row[None] for row in (places, weights, residuals, times, valid)))
+        return cls(places[None], weights[None], residuals[None], times[None])
 
-    def padded(self) -> Ring:
-        """RING columns."""
-        missing = RING - self.valid.shape[1]
-        return Ring(*(np.pad(column, ((0, 0), (0, missing))) for column in self))
+    def only(self, values: Floats) -> Floats:
+        """The values where there is an action, 0 elsewhere."""
+        return values if self.valid is None else np.where(self.valid, values, 0.0)
+
+    def sizes(self) -> Any:
+        """How many there are, a row each."""
+        count = self.weights.shape[1]
+        return np.array([count]) if self.valid is None else self.valid.sum(axis=1)
+
+    def pick(self, rows: Any) -> Ring:
+        """Some of the rows."""
+        valid = None if self.valid is None else self.valid[rows]
+        return Ring(
+            self.places[rows], self.weights[rows], self.residuals[rows], self.times[rows], valid
+        )
+
+    def spread(self, rows: int) -> Ring:
+        """So many rows of RING columns."""
+        count = self.weights.shape[1]
+        valid = np.broadcast_to(np.arange(RING) < count, (rows, RING))
+        wide = ((0, 0), (0, RING - count))
+        places, weights, residuals, times = (
+            np.broadcast_to(np.pad(part, wide, constant_values=filler), (rows, RING))
+            for part, filler in zip(self[:-1], FILLERS, strict=True)
+        )
+        return Ring(places, weights, residuals, times, valid)
+
+
+class Offer(NamedTuple):
+    """Contents to answer for, a row each."""
+
+    vectors: Floats
+    places: Any  # in the item history
+    to_sliders: Floats  # likeness to each slider
+    belongs: Floats  # chance that they belong to each slider
+
+    @classmethod
+    def of(cls, scorer: Any, vectors: Any, places: Any) -> Offer:
+        """With what the sliders make of them."""
+        rows = np.asarray(vectors, dtype=np.float64)
+        to_sliders = rows @ scorer.slider_vectors.T
+        belongs = scorer.zero_shot.belongs(to_sliders, scorer.prior_logits)
+        return cls(rows, places, to_sliders, np.asarray(belongs))
+
+    def pick(self, rows: Any) -> Offer:
+        """Some of them."""
+        return Offer(*(column[rows] for column in self))
 
 
 class Seen(NamedTuple):
     """Rows of a person and a content, before anybody else's actions are looked up."""
 
-    known: Any  # whether there is a person, a row each or one row for all
-    evidence: Floats  # alike
+    evidence: Floats  # a row each, or one row for all
     recency: Floats  # alike
     to_sliders: Floats  # alike, x sliders
     ring: Ring  # alike, x RING at most
     alignment: Floats  # rows
     likeness: Floats  # rows x RING at most: content to the newest actions
-    belongs: Floats  # rows x sliders: likeness of content to slider
+    item_to_sliders: Floats  # rows x sliders
     item: Any  # rows, in the item history
     now: Floats  # rows, or one for all
 
     @classmethod
     def of_reading(
-        cls, scorer: Any, reading: Reading | None, vectors: Floats, items: Any, now: float,
+        cls,
+        scorer: Any,
+        reading: Reading | None,
+        offer: Offer,
+        now: float,
         history: ItemHistory,
-    ) -> Seen:  # fmt: skip
-        """One person with some contents (rows of vectors, at places of the history)."""
-        ring = Ring.of_reading(reading, history, now)
-        sliders, when = scorer.slider_vectors, np.array([now])
-        belongs = vectors @ sliders.T
+    ) -> Seen:
+        """One person with some contents."""
+        when, rows = np.array([now]), len(offer.vectors)
+        actions, vectors, times = _newest(reading, now)
+        ring = Ring.of(actions, times, history)
         if reading is None:
             nothing = np.zeros(1)
-            nobody = np.zeros((1, len(sliders)))
-            likeness = np.zeros((len(vectors), 0))
-            return cls(nothing > 0, nothing, nothing, nobody, ring, np.zeros(len(vectors)),
-                       likeness, belongs, items, when)  # fmt: skip
-        likeness = np.zeros((len(vectors), 0))
-        if reading.actions:
-            newest = np.asarray(reading.vectors)[_newest(reading)]
-            likeness = (vectors @ newest.T) * (ring.weights != 0)
+            nobody = np.zeros((1, len(scorer.sliders)))
+            return cls(nothing, nothing, nobody, ring, np.zeros(rows), np.zeros((rows, 0)),
+                       offer.to_sliders, offer.places, when)  # fmt: skip
+        likeness = np.zeros((rows, 0))
+        if len(actions):
+            likeness = offer.vectors @ vectors.T
+            if not ring.weights.all():  # what weighs nothing is like nothing, as in a Profile
+                likeness = likeness * (ring.weights != 0)
         return cls(
-            np.array([True]),
             np.array([reading.evidence]),
             np.array([scorer.recency(reading)]),
-            (sliders @ reading.vector)[None],
+            (scorer.slider_vectors @ reading.vector)[None],
             ring,
-            vectors @ reading.vector,
+            offer.vectors @ reading.vector,
             likeness,
-            belongs,
-            items,
+            offer.to_sliders,
+            offer.places,
             when,
         )
 
     def spread(self) -> Seen:
         """Every column with all its rows, so that it can be stacked."""
         rows, missing = len(self.item), RING - self.likeness.shape[1]
-        ring = Ring(*(np.broadcast_to(part, (rows, RING)) for part in self.ring.padded()))
-        out = self._replace(ring=ring, likeness=np.pad(self.likeness, ((0, 0), (0, missing))))
+        likeness = np.pad(self.likeness, ((0, 0), (0, missing)))
+        out = self._replace(ring=self.ring.spread(rows), likeness=likeness)
         return out._replace(
-            known=np.broadcast_to(self.known, rows),
             evidence=np.broadcast_to(self.evidence, rows),
             recency=np.broadcast_to(self.recency, rows),
             to_sliders=np.broadcast_to(self.to_sliders, (rows, self.to_sliders.shape[1])),
@@ -157,8 +201,8 @@ class Seen(NamedTuple):
 
     def pick(self, rows: Any) -> Seen:
         """Some of them."""
-        ring = Ring(*(part[rows] for part in self.ring))
-        return Seen(*(ring if part is self.ring else part[rows] for part in self))
+        columns = (part.pick(rows) if isinstance(part, Ring) else part[rows] for part in self)
+        return Seen(*columns)  # type: ignore[arg-type]
 
 
 def table(seen: Seen, history: ItemHistory, agreement: Agreement | None) -> Floats:
@@ -170,7 +214,7 @@ def table(seen: Seen, history: ItemHistory, agreement: Agreement | None) -> Floa
     out[:, AT["user_item_alignment"]] = seen.alignment
     out[:, AT["recency"]] = seen.recency
     out[:, AT["person_activity"]] = np.log1p(seen.evidence)
-    shares = np.exp(SHARPNESS * seen.belongs)
+    shares = np.exp(SHARPNESS * seen.item_to_sliders)
     out[:, AT["slider_agreement"]] = (shares * seen.to_sliders).sum(axis=1) / shares.sum(axis=1)
     stood = history.standing(seen.item, seen.now)
     out[:, AT["item_standing"]] = stood.mean
@@ -182,13 +226,13 @@ def table(seen: Seen, history: ItemHistory, agreement: Agreement | None) -> Floa
     return out
 
 
-def of_sliders(scorer: Any, seen: Seen) -> Floats:
-    """Rows x sliders x OF_SLIDERS."""
-    out = np.empty((*seen.belongs.shape, len(OF_SLIDERS)))
+def of_sliders(scorer: Any, seen: Seen, belongs: Floats) -> Floats:
+    """Rows x sliders x OF_SLIDERS; `belongs` is the chance that contents belong to sliders."""
+    out = np.empty((*belongs.shape, len(OF_SLIDERS)))
     out[:, :, 0] = seen.to_sliders
-    out[:, :, 1] = seen.belongs
+    out[:, :, 1] = seen.item_to_sliders
     likes = scorer.zero_shot.likes(seen.alignment, seen.evidence)[:, None]
-    out[:, :, 2] = logit(belonging(scorer, seen) * likes)
+    out[:, :, 2] = logit(belongs * likes)
     return out
 
 
@@ -199,56 +243,48 @@ def of_contents(scorer: Any, seen: Seen) -> Floats:
     return np.asarray(zero_shot.lean + slope * seen.alignment)
 
 
-def belonging(scorer: Any, seen: Seen) -> Floats:
-    """Rows x sliders: the chance that contents belong to sliders."""
-    return np.asarray(scorer.zero_shot.belongs(seen.belongs, scorer.prior_logits))
-
-
 def _similarities(out: Floats, seen: Seen) -> None:
     ring, near = seen.ring, seen.likeness
-    liked = np.where(ring.valid & (ring.weights > 0), near, -np.inf)
-    top = np.partition(liked, -3, axis=1)[:, -3:] if liked.shape[1] > 3 else liked
-    there = np.isfinite(top)
-    count = there.sum(axis=1)
-    out[:, AT["best_similarity"]] = np.where(count, top.max(axis=1), 0.0)
-    out[:, AT["top3_similarity"]] = np.where(there, top, 0.0).sum(axis=1) / np.maximum(count, 1)
-    refused = np.where(ring.valid & (ring.weights < 0), near, -np.inf).max(axis=1)
-    out[:, AT["negative_similarity"]] = np.where(np.isfinite(refused), refused, 0.0)
-    newest = np.where(ring.valid, ring.times, -np.inf).max(axis=1, keepdims=True)
-    age = np.where(ring.valid, newest - ring.times, 0.0)
-    fade = np.where(ring.valid, ring.weights * np.exp2(-age / FAST.total_seconds()), 0.0)
+    liking = ring.weights > 0
+    top = np.sort(np.where(liking, near, -np.inf), axis=1)[:, -3:]
+    top = np.where(top > -np.inf, top, 0.0)
+    out[:, AT["best_similarity"]] = top[:, -1]
+    out[:, AT["top3_similarity"]] = top.sum(axis=1) / np.minimum(
+        np.maximum(liking.sum(axis=1), 1), 3
+    )
+    refused = np.where(ring.weights < 0, near, -np.inf).max(axis=1)
+    out[:, AT["negative_similarity"]] = np.where(refused > -np.inf, refused, 0.0)
+    age = ring.times.max(axis=1, keepdims=True) - ring.times
+    fade = ring.weights * np.exp2(age / -FAST.total_seconds())
     mass = np.maximum(np.abs(fade).sum(axis=1), SMALLEST)
     fast = (near * fade).sum(axis=1) / mass
-    empty = ~ring.valid.any(axis=1)
-    out[:, AT["fast_over_slow"]] = np.where(empty, 0.0, 2.0 * (fast - seen.alignment))
+    out[:, AT["fast_over_slow"]] = 2.0 * (fast - seen.alignment)
 
 
 def _leanings(out: Floats, seen: Seen, agreement: Agreement | None) -> None:
     """How people received things: overall, lately, what reads alike, what goes together."""
-    ring = seen.ring
-    residual = np.where(ring.valid, ring.residuals, 0.0)
-    size = ring.valid.sum(axis=1)
-    leaning = residual.sum(axis=1) / (size + LEANING_SHRINK)
-    back = np.maximum(size[:, None] - 1 - np.arange(ring.valid.shape[1]), 0)
-    fade = np.where(ring.valid, np.exp2(-back / LATELY), 0.0)
-    own = np.where(ring.valid, residual - leaning[:, None], 0.0)
-    kernel = np.where(ring.valid, np.exp(seen.likeness / WARMTH), 0.0)
+    ring, sizes = seen.ring, seen.ring.sizes()
+    residual = ring.residuals
+    leaning = residual.sum(axis=1) / (sizes + LEANING_SHRINK)
+    fade = FADES[sizes, : residual.shape[1]]
+    own = ring.only(residual - leaning[:, None])
+    kernel = ring.only(np.exp(seen.likeness / WARMTH))
+    mass = kernel.sum(axis=1) + LIKENESS_SHRINK * UNRELATED
     out[:, AT["person_leaning"]] = leaning
-    out[:, AT["person_lately"]] = (fade * residual).sum(1) / (fade.sum(1) + LATELY_SHRINK)
-    out[:, AT["similar_outcomes"]] = (kernel * own).sum(1) / (
-        kernel.sum(1) + LIKENESS_SHRINK * UNRELATED
-    )
+    out[:, AT["person_lately"]] = (fade * residual).sum(axis=1) / (fade.sum(axis=1) + LATELY_SHRINK)
+    out[:, AT["similar_outcomes"]] = (kernel * own).sum(axis=1) / mass
     if agreement is not None:
-        pull = np.where(ring.valid, agreement.of(seen.item[:, None], ring.places), 0.0)
-        mass = np.abs(pull).sum(axis=1) + AGREEMENT_SHRINK
-        out[:, AT["co_engagement"]] = (pull * own).sum(axis=1) / mass
+        pull = agreement.of(seen.item[:, None], ring.places)
+        pulled = np.abs(pull).sum(axis=1) + AGREEMENT_SHRINK
+        out[:, AT["co_engagement"]] = (pull * own).sum(axis=1) / pulled
 
 
-def _newest(reading: Reading) -> Any:
-    """Places of the newest actions, oldest first; those without a time come last."""
-    times = [_seconds(action, np.inf) for action in reading.actions]
-    return np.argsort(times, kind="stable")[-RING:]
-
-
-def _seconds(action: Any, otherwise: float) -> float:
-    return otherwise if action.timestamp is None else float(action.timestamp.timestamp())
+def _newest(reading: Reading | None, now: float) -> tuple[Sequence[UserAction], Any, Floats]:
+    """The newest actions, oldest first, their vectors and times; without a time it was just now."""
+    if reading is None or not len(reading.actions):
+        return (), None, np.empty(0)
+    actions, vectors = reading.actions, np.asarray(reading.vectors)
+    stamps = [action.timestamp for action in actions]
+    times = np.array([now if stamp is None else stamp.timestamp() for stamp in stamps])
+    order = np.argsort(times, kind="stable")[-RING:]
+    return [actions[place] for place in order.tolist()], vectors[order], times[order]

@@ -12,7 +12,7 @@ from vibrator.errors import BadInput
 from vibrator.pipeline import features as looks
 from vibrator.pipeline.co_engagement import Agreement, agreement
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.features import AT, OF_SLIDERS, RING, Ring, Seen
+from vibrator.pipeline.features import AT, FILLERS, OF_SLIDERS, RING, Offer, Ring, Seen
 from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
 from vibrator.pipeline.models import Table
 from vibrator.pipeline.scorer import SliderScorer, recency_after
@@ -70,7 +70,7 @@ class Facts(NamedTuple):
             np.array([example.outcome for example in examples], dtype=np.float64),
             np.array([example.at.timestamp() for example in examples]),
             _numbered([example.user_id for example in examples])[1],
-            np.array([places.get(name, UNKNOWN) for name in sliders], dtype=np.intp),
+            np.array([places.get(str(name), UNKNOWN) for name in sliders], dtype=np.intp),
             np.array([at.get(name, UNKNOWN) for name in segments], dtype=np.intp),
             np.array([example.position or 0 for example in examples], dtype=np.float64),
             contents,
@@ -96,8 +96,7 @@ def gather(
     facts = Facts.of(listed, scorer)
     if history is None:
         history = _history(listed, facts)
-    vectors = np.asarray(scorer._items(facts.words), dtype=np.float64)
-    seen = _seen(scorer, listed, facts, vectors, history)
+    seen = _seen(scorer, listed, facts, history)
     features = _as_of(seen, history, known)
     _add_sliders(features, scorer, seen, facts.sliders)
     features[:, AT["position"]] = np.log1p(facts.positions)
@@ -115,59 +114,59 @@ def _seen(
     scorer: SliderScorer,
     examples: Sequence[Example],
     facts: Facts,
-    vectors: Floats,
     history: ItemHistory,
 ) -> Seen:
     """Every example's person and content; those of one trail are read together."""
-    items = history.places(facts.words)
+    offer = Offer.of(scorer, scorer._contents_of(facts.words).vectors, history.places(facts.words))
     trails: dict[int, list[int]] = {}
-    parts, rows = [], []
+    parts: list[Seen] = []
+    rows: list[Any] = []
     for row, example in enumerate(examples):
         person = example.person
         if isinstance(person, Earlier):
             trails.setdefault(id(person.trail), []).append(row)
             continue
-        at = facts.contents[row : row + 1]
-        reading = _reading(scorer, example)
-        one = Seen.of_reading(scorer, reading, vectors[at], items[at], facts.at[row], history)
+        content = offer.pick(facts.contents[row : row + 1])
+        one = Seen.of_reading(
+            scorer, _reading(scorer, example), content, float(facts.at[row]), history
+        )
         parts.append(one.spread())
         rows.append([row])
     for mine in trails.values():
         trail = examples[mine[0]].person.trail
         order = sorted(mine, key=lambda row: examples[row].person.moment)
         moments = np.array([examples[row].person.moment.timestamp() for row in order])
-        contents = facts.contents[order]
-        blocks = _of_trail(scorer, trail, moments, vectors[contents], history)
-        for span, block in blocks:
+        contents = offer.pick(facts.contents[order])
+        for span, block in _of_trail(scorer, trail, moments, contents, history):
             at = np.array(order[span])
-            parts.append(block._replace(item=items[contents[span]], now=facts.at[at]))
+            parts.append(block._replace(now=facts.at[at]))
             rows.append(at)
     back = np.argsort(np.concatenate(rows), kind="stable")
     return Seen.stack(parts).pick(back)
 
 
 def _of_trail(
-    scorer: SliderScorer, trail: Trail, moments: Floats, vectors: Floats, history: ItemHistory
+    scorer: SliderScorer, trail: Trail, moments: Floats, offer: Offer, history: ItemHistory
 ) -> Iterator[tuple[slice, Seen]]:
     """The person of a trail before rising moments, each with its own content."""
-    places = history.places([action.content for action in trail.actions])
-    residuals = trail.weights - history.standing(places, trail.times).mean
-    columns = (places, trail.weights, residuals, trail.times)
+    whole = Ring.of(trail.actions, trail.times, history)
     for span, read in trail.blocks(moments):
-        contents = vectors[span]
+        contents = offer.pick(span)
         at, valid = _newest(read)
-        ring = Ring(*(np.where(valid, _taken(column, at), 0) for column in columns), valid)
-        yield span, Seen(
-            known=read.end > 0,
-            evidence=read.evidence,
-            recency=np.where(read.end > 0, recency_after(read.hours), 0.0),
-            to_sliders=read.vector @ scorer.slider_vectors.T,
-            ring=ring,
-            alignment=np.einsum("ij,ij->i", contents, read.vector),
-            likeness=np.where(ring.weights != 0, _likeness(trail, contents, at), 0.0),
-            belongs=contents @ scorer.slider_vectors.T,
-            item=read.end,
-            now=read.hours,
+        ring = _ring(whole, at, valid)
+        yield (
+            span,
+            Seen(
+                evidence=read.evidence,
+                recency=np.where(read.end > 0, recency_after(read.hours), 0.0),
+                to_sliders=read.vector @ scorer.slider_vectors.T,
+                ring=ring,
+                alignment=np.einsum("ij,ij->i", contents.vectors, read.vector),
+                likeness=np.where(ring.weights != 0, _likeness(trail, contents.vectors, at), 0.0),
+                item_to_sliders=contents.to_sliders,
+                item=contents.places,
+                now=moments[span],
+            ),
         )
 
 
@@ -177,8 +176,16 @@ def _newest(read: Read) -> tuple[Any, Any]:
     return at, at < read.end[:, None]
 
 
-def _taken(column: Any, at: Any) -> Any:
-    return column[np.minimum(at, len(column) - 1)] if len(column) else np.zeros(at.shape)
+def _ring(whole: Ring, at: Any, valid: Any) -> Ring:
+    """Rows of a ring from the one long row of a trail."""
+    if not whole.weights.size:
+        return whole.spread(len(at))
+    at = np.minimum(at, whole.weights.size - 1)
+    places, weights, residuals, times = (
+        np.where(valid, part[0][at], filler)
+        for part, filler in zip(whole[:-1], FILLERS, strict=True)
+    )
+    return Ring(places, weights, residuals, times, valid)
 
 
 def _likeness(trail: Trail, contents: Floats, at: Any) -> Floats:
@@ -208,7 +215,8 @@ def _add_sliders(
     if (sliders == UNKNOWN).all():
         features[:, AT["zero_shot"]] = looks.of_contents(scorer, seen)
         return
-    own = looks.of_sliders(scorer, seen)[np.arange(len(sliders)), sliders]
+    belongs = scorer.zero_shot.belongs(seen.item_to_sliders, scorer.prior_logits)
+    own = looks.of_sliders(scorer, seen, belongs)[np.arange(len(sliders)), sliders]
     features[:, [AT[name] for name in OF_SLIDERS]] = own
 
 
@@ -241,6 +249,6 @@ def _history(examples: Sequence[Example], facts: Facts) -> ItemHistory:
     return ItemHistory(
         facts.users.tolist(),
         [example.content for example in examples],
-        facts.at,
-        2.0 * facts.outcomes - 1.0,
+        facts.at.tolist(),
+        (2.0 * facts.outcomes - 1.0).tolist(),
     )

@@ -81,20 +81,15 @@ class ItemHistory:
     def standing(self, places: Places, moments: Any) -> Standing:
         """How items stood just before moments, which have the shape of the places."""
         ticks = np.searchsorted(self._ticks, moments, side="left")
-        known = places >= 0
-        at = np.where(known, places, 0)
-        end = np.searchsorted(self._keys, at * self._stride + ticks, side="left")
-        start = self._starts[at]
-        count = np.where(known, end - start, 0).astype(np.float64)
-        total = np.where(known, self._sums[end] - self._sums[start], 0.0)
-        before = np.searchsorted(self.times, moments, side="left")
-        prior = self._all_sums[before] / (before + SHRINKING)
-        return Standing((total + SHRINKING * prior) / (count + SHRINKING), count)
+        start = self._starts[places]
+        end = np.searchsorted(self._keys, self._marks[places] + ticks, side="left")
+        count = end - start
+        total = self._sums[end] - self._sums[start]
+        return Standing((total + self._prior[ticks]) / (count + SHRINKING), count)
 
     def age(self, places: Places, moments: Any) -> Floats:
         """Seconds since an item's first event, 0 where it had none."""
-        first = np.where(places >= 0, self._first[np.where(places >= 0, places, 0)], np.inf)
-        return np.asarray(np.maximum(np.asarray(moments) - first, 0.0))
+        return np.asarray(np.maximum(moments - self._first[places], 0.0))
 
     def began(self) -> Floats:
         """When each event's person was first seen."""
@@ -115,8 +110,10 @@ class ItemHistory:
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
         self._sums = np.concatenate([[0.0], np.cumsum(self.weights[order])])
-        self._all_sums = np.concatenate([[0.0], np.cumsum(self.weights)])
-        marks = np.arange(max(len(self.items), 1)) * self._stride
-        self._starts = np.searchsorted(self._keys, marks)
-        firsts = self.times[order]
-        self._first = firsts[self._starts[: len(self.items)]] if len(self) else np.array([np.inf])
+        all_sums = np.concatenate([[0.0], np.cumsum(self.weights)])
+        before = np.searchsorted(self.times, np.append(self._ticks, np.inf))
+        self._prior = SHRINKING * all_sums[before] / (before + SHRINKING)  # at each tick
+        size = len(self.items)  # one place more, the last, is that of unknown items: no events
+        self._marks = np.arange(size + 1) * self._stride
+        self._starts = np.append(np.searchsorted(self._keys, self._marks[:size]), len(self))
+        self._first = np.append(self.times[order][self._starts[:size]], np.inf)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vibrator.pipeline import features as looks
 from vibrator.pipeline.batch import ScoreBatch
-from vibrator.pipeline.features import AT, NAMES
+from vibrator.pipeline.features import AT, NAMES, OF_SLIDERS, Offer, Seen
 from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
 from vibrator.pipeline.models import Model, PooledLogistic, Table, named_parts
-from vibrator.pipeline.outputs import Because, Scores, SliderOutput
+from vibrator.pipeline.outputs import Because, Scores
 from vibrator.pipeline.penalties import LOG_ODDS_PER_SCORE, named
-from vibrator.pipeline.ranking import Contents, Ranking, diverse, require_items
+from vibrator.pipeline.ranking import Contents
 from vibrator.pipeline.scorer import Person, SliderScorer
 from vibrator.pipeline.zero_shot import Z90
 from vibrator.profile import Reading
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
+OWN = [AT[name] for name in OF_SLIDERS]
+NO_ROW = np.zeros((1, 0))  # one content that meets no penalty
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,34 +53,32 @@ class Learned:
         """Calibrated where outcomes were enough."""
         return sigmoid(raw) if self.calibrator is None else self.calibrator.transform(raw)
 
-    def ends(self, raw: Floats, spread: Floats) -> tuple[Floats, Floats]:
-        """A 90 % interval, of the wider of the belief's reach and Venn-Abers."""
-        low, high = (self.probability(raw + side * Z90 * spread) for side in (-1, 1))
+    def interval(self, raw: Floats, spread: Floats) -> tuple[Floats, Floats, Floats]:
+        """Probability, and the ends of 90 %: the wider of the belief's reach and Venn-Abers."""
+        reach = Z90 * spread
+        chance, low, high = self.probability(np.array([raw, raw - reach, raw + reach]))
         if self.bounds is None:
-            return low, high
+            return chance, low, high
         under, over = self.bounds.interval(raw)
-        return np.minimum(low, under), np.maximum(high, over)
-
-
-class Offer(NamedTuple):
-    """Contents to answer for: encoded rows, their places in the history, penalties."""
-
-    vectors: Floats
-    places: Any
-    pulls: Floats
-
-    def pick(self, rows: Any) -> Offer:
-        """Some of them."""
-        return Offer(*(column[rows] for column in self))
+        return chance, np.minimum(low, under), np.maximum(high, over)
 
 
 class Answers(NamedTuple):
-    """Rows (contents x sliders, sliders fastest) with what the model says of them."""
+    """What the model says of contents, before and after sliders come in.
 
+    Where outcomes spoke of contents there is a row of the table for each content, else one for
+    each content and slider, sliders fastest.
+    """
+
+    offer: Offer
+    seen: Seen
     table: Table
-    raw: Floats  # contents x sliders
-    probability: Floats  # contents x sliders
+    raw: Floats  # as the table
     belongs: Any  # contents x sliders, or 1
+
+    def by_content(self, values: Floats) -> Floats:
+        """Contents x sliders, or one column for all sliders."""
+        return values.reshape(len(self.offer.vectors), -1)
 
 
 class LearnedScorer(SliderScorer):
@@ -110,9 +112,16 @@ class LearnedScorer(SliderScorer):
         """Each slider's output for this person and content."""
         moment = self._now(now)
         reading = self._reading(actions, moment, cold_start=cold_start)
-        vector = self._item(content)[None]
-        words = [content] if isinstance(content, str) else None
-        return self.told(reading, self.offer(words, vector), moment, context)[0]
+        text = content if isinstance(content, str) else None
+        read = self._read_row(content) if text is None else self._read_text(text)
+        offer = Offer(
+            read.vector[None],
+            np.array([UNKNOWN]) if text is None else self.learned.history.places([text]),
+            read.likeness[None],
+            read.belongs[None],
+        )
+        pulls = self._pulls([text] if text else None, offer.vectors) if self.penalties else NO_ROW
+        return self.told(reading, offer, pulls, moment, context)[0]
 
     def score_batch(
         self,
@@ -130,127 +139,157 @@ class LearnedScorer(SliderScorer):
         )
         words = content_items.values() if isinstance(content_items, Mapping) else content_items
         texts = None if isinstance(words, np.ndarray) else list(words)
-        offer = self.offer(texts, batch._vectors.astype(np.float64))
+        offer = self.offer(Contents(batch.items, batch._vectors, texts))
         return LearnedBatch.of(batch, offer, self._now(now), context)
 
-    def rank(  # noqa: PLR0913 - the published signature
-        self,
-        profile: Person,
-        items: Any,
-        k: int,
-        *,
-        slider: str | None = None,
-        diversity: float = 0.0,
-        context: Mapping[str, Any] | None = None,
-        now: datetime | None = None,
-    ) -> Ranking:
-        """The k items of highest learned probability, mean over the sliders or of one."""
-        moment = self._now(now)
-        reading = self._reading(profile, moment, cold_start=True)
-        keys, vectors, texts = require_items(items, self._items)
-        offer = self.offer(texts, np.asarray(vectors, dtype=np.float64))
-        self._query(reading, self.feature_weights.under(context), slider)  # refuses unknown sliders
-        found = self.answers(reading, offer, moment, context).probability
-        scores = found.mean(axis=1) if slider is None else found[:, self._places[slider]]
-        chosen = diverse(scores, offer.vectors, k, diversity)
-        told = self.told(reading, offer.pick(chosen), moment, context)
-        return Ranking(
-            (keys[i], float(scores[i]), one) for i, one in zip(chosen, told, strict=True)
-        )
-
-    def offer(self, texts: Sequence[str] | None, vectors: Floats) -> Offer:
+    def offer(self, contents: Contents) -> Offer:
         """Contents as answers need them; without words nobody knows what was done with them."""
-        if texts is None:
-            places: Any = np.full(len(vectors), UNKNOWN)
+        if contents.texts is None:
+            places: Any = np.full(len(contents.vectors), UNKNOWN)
         else:
-            places = self.learned.history.places(texts)
-        pulls = self._pulls(texts, vectors) if self.penalties else np.zeros((len(vectors), 0))
-        return Offer(vectors, places, pulls)
+            places = self.learned.history.places(contents.texts)
+        return Offer.of(self, contents.vectors, places)
 
     def answers(
         self,
         reading: Reading | None,
         offer: Offer,
+        pulls: Floats,
         now: datetime,
         context: Mapping[str, Any] | None,
     ) -> Answers:
-        """Probabilities of contents x sliders for one person."""
-        learned, count, vectors = self.learned, len(self.sliders), offer.vectors
-        pull = LOG_ODDS_PER_SCORE * offer.pulls.sum(axis=1)[:, None]
-        found = looks.sketch(self, reading, vectors, offer.places, now, learned.history)
-        shared = looks.complete(found, learned.history, learned.agreement)
+        """What the model says to one person of contents, of which penalties take `pulls`."""
+        learned, count = self.learned, len(self.sliders)
+        seen = Seen.of_reading(self, reading, offer, now.timestamp(), learned.history)
+        shared = looks.table(seen, learned.history, learned.agreement)
         shared[:, AT["position"]] = learned.position
         segment = (context or {}).get("segment")
         at = learned.segments.index(segment) if segment in learned.segments else UNKNOWN
+        pulled = LOG_ODDS_PER_SCORE * pulls.sum(axis=1)
+        rows = len(shared)
         if learned.whole:
-            shared[:, AT["zero_shot"]] = looks.of_contents(self, reading, vectors)
-            rows = len(shared)
+            shared[:, AT["zero_shot"]] = looks.of_contents(self, seen)
             table = Table(shared, np.full(rows, UNKNOWN), np.full(rows, at))
-            raw = np.repeat(learned.model.raw(table)[:, None] + pull, count, axis=1)
-            belongs = looks.belonging(self, vectors)
-            return Answers(table, raw, learned.probability(raw) * belongs, belongs)
+            raw = learned.model.raw(table) + pulled
+            return Answers(offer, seen, table, raw, offer.belongs)
         wide = np.repeat(shared, count, axis=0)
-        own = looks.of_sliders(self, reading, vectors).reshape(-1, 3)
-        for column, name in enumerate(("user_to_slider", "item_to_slider", "zero_shot")):
-            wide[:, AT[name]] = own[:, column]
-        sliders = np.tile(np.arange(count), len(shared))
-        table = Table(wide, sliders, np.full(len(wide), at))
-        raw = learned.model.raw(table).reshape(-1, count) + pull
-        return Answers(table, raw, learned.probability(raw), 1.0)
+        wide[:, OWN] = looks.of_sliders(self, seen, offer.belongs).reshape(-1, len(OWN))
+        table = Table(wide, np.tile(np.arange(count), rows), np.full(len(wide), at))
+        raw = learned.model.raw(table) + np.repeat(pulled, count)
+        return Answers(offer, seen, table, raw, 1.0)
+
+    def chances(self, found: Answers) -> Floats:
+        """Probabilities of contents x sliders."""
+        chances = found.by_content(self.learned.probability(found.raw))
+        return np.asarray(chances * found.belongs)
 
     def told(
         self,
         reading: Reading | None,
         offer: Offer,
+        pulls: Floats,
         now: datetime,
         context: Mapping[str, Any] | None,
     ) -> list[Scores]:
         """The outputs of one person's contents."""
-        found = self.answers(reading, offer, now, context)
-        learned, count = self.learned, len(self.sliders)
-        spread = learned.model.spread(found.table)
-        parts = learned.model.parts(found.table)
-        if learned.whole:
-            spread, parts = np.repeat(spread, count), np.repeat(parts, count, axis=0)
-            rows = np.repeat(found.table.features, count, axis=0)
-        else:
-            rows = found.table.features
-        low, high = learned.ends(found.raw, spread.reshape(-1, count))
-        low, high = low * found.belongs, high * found.belongs
+        found = self.answers(reading, offer, pulls, now, context)
+        numbers = self._numbers(found)
+        details = self._details(found)
         evidence = 0.0 if reading is None else reading.evidence
-        weights = self._slopes(found.table, count)
         out = []
         for place, vector in enumerate(offer.vectors):
-            against = named(self.penalties, LOG_ODDS_PER_SCORE * offer.pulls[place])
-            because = Because(reading, vector, self._named_vectors, weights[0])
-            p = found.probability[place]
-            shares = softmax(logit(p), temperature=self.relative_softmax_temperature)
+            pulled = named(self.penalties, LOG_ODDS_PER_SCORE * pulls[place])
+            reasons = [Because(reading, vector, self._named_vectors, w) for w in self._slopes]
             scores = Scores()
-            for column, name in enumerate(self.sliders):
-                at = place * count + column
-                scores[name] = SliderOutput(
-                    name=name,
-                    raw_score=float(found.raw[place, column]),
-                    probability=float(p[column]),
-                    low=float(min(low[place, column], p[column])),
-                    high=float(max(high[place, column], p[column])),
-                    relative_probability=float(shares[column]),
-                    features=dict(zip(NAMES, rows[at].tolist(), strict=True)),
-                    weights=weights[column],
-                    contributions=named_parts(parts[at]) | against,
-                    evidence=evidence,
-                    because=because._replace(weights=weights[column]),
-                )
+            for column, (name, numbered, detail) in enumerate(
+                zip(self.sliders, numbers[place], details[place], strict=True)
+            ):
+                raw, chance, low, high, share = numbered
+                features, parts = detail
+                because = reasons[column if len(reasons) > 1 else 0]
+                fields = {
+                    "name": name,
+                    "raw_score": raw,
+                    "probability": chance,
+                    "low": low,
+                    "high": high,
+                    "relative_probability": share,
+                    "features": features,
+                    "weights": because.weights,
+                    "contributions": {**parts, **pulled} if pulled else parts,
+                    "evidence": evidence,
+                    "because": because,
+                }
+                scores.fill(name, fields)
             out.append(scores)
         return out
 
-    def _slopes(self, table: Table, count: int) -> list[dict[str, float]]:
+    def _numbers(self, found: Answers) -> list[list[list[float]]]:
+        """Contents x sliders x (log odds, probability, low, high, share): plain, for speed."""
+        spread = self.learned.model.spread(found.table)
+        ends = self.learned.interval(found.raw, spread)
+        chance, low, high = (found.by_content(end) * found.belongs for end in ends)
+        out = np.empty((*chance.shape, 5))
+        out[:, :, 0] = found.by_content(found.raw)
+        out[:, :, 1] = chance
+        out[:, :, 2] = np.minimum(low, chance)
+        out[:, :, 3] = np.maximum(high, chance)
+        out[:, :, 4] = softmax(logit(chance), temperature=self.relative_softmax_temperature)
+        plain: list[list[list[float]]] = out.tolist()
+        return plain
+
+    def _fits(
+        self,
+        reading: Reading | None,
+        contents: Contents,
+        slider: str | None,
+        now: datetime,
+        context: Mapping[str, Any] | None,
+    ) -> Floats:
+        """The learned probability, mean over the sliders or of one."""
+        pulls = self._pulls(contents.texts, contents.vectors)
+        chances = self.chances(self.answers(reading, self.offer(contents), pulls, now, context))
+        return np.asarray(
+            chances.mean(axis=1) if slider is None else chances[:, self._places[slider]]
+        )
+
+    def _told(
+        self,
+        reading: Reading | None,
+        contents: Contents,
+        now: datetime,
+        context: Mapping[str, Any] | None,
+    ) -> list[Scores]:
+        pulls = self._pulls(contents.texts, contents.vectors)
+        return self.told(reading, self.offer(contents), pulls, now, context)
+
+    def _details(self, found: Answers) -> list[list[tuple[dict[str, float], dict[str, float]]]]:
+        """Features and contributions of contents x sliders."""
+        features, parts = found.table.features.tolist(), self.learned.model.parts(found.table)
+        rows = [
+            (dict(zip(NAMES, row, strict=True)), named_parts(part))
+            for row, part in zip(features, parts.tolist(), strict=True)
+        ]
+        count = len(self.sliders)
+        if not self.learned.whole:
+            return [rows[start : start + count] for start in range(0, len(rows), count)]
+        person, contents = found.seen.to_sliders[0].tolist(), found.offer.to_sliders.tolist()
+        return [
+            [
+                ({**shared, "user_to_slider": u, "item_to_slider": i}, part)
+                for u, i in zip(person, content, strict=True)
+            ]
+            for (shared, part), content in zip(rows, contents, strict=True)
+        ]
+
+    @cached_property
+    def _slopes(self) -> list[dict[str, float]]:
+        """A row a slider, or one for all: what a unit of each feature adds to the log odds."""
         model = self.learned.model
         if not isinstance(model, PooledLogistic):
-            return [dict(self.feature_weights.base)] * count
-        slopes = model.slopes(table.slider[:1] if self.learned.whole else table.slider[:count])
-        rows = [dict(zip(NAMES, row, strict=True)) for row in slopes.tolist()]
-        return rows * count if self.learned.whole else rows
+            return [dict(self.feature_weights.base)]
+        at = np.array([UNKNOWN]) if self.learned.whole else np.arange(len(self.sliders))
+        return [dict(zip(NAMES, row, strict=True)) for row in model.slopes(at).tolist()]
 
 
 class LearnedBatch(ScoreBatch):
@@ -273,9 +312,11 @@ class LearnedBatch(ScoreBatch):
         return twin
 
     def _at(self, person: int, item: int) -> Scores:
+        one = slice(item, item + 1)
         told: list[Scores] = self._scorer.told(
             self._readings[person],
-            self._offer.pick(slice(item, item + 1)),
+            self._offer.pick(one),
+            self._pulls[one],
             self._moment,
             self._context,
         )
@@ -288,11 +329,13 @@ class LearnedBatch(ScoreBatch):
             found = self._scorer.answers(
                 self._readings[person],
                 self._offer.pick(items),
+                self._pulls[items],
                 self._moment,
                 self._context,
             )
-            raw.append(found.raw)
-            probability.append(found.probability)
+            chances = self._scorer.chances(found)
+            raw.append(np.broadcast_to(found.by_content(found.raw), chances.shape))
+            probability.append(chances)
         both = (np.array(part, dtype=np.float32) for part in (raw, probability))
         shaped = (part[:, 0] if self.pairs else part for part in both)
         first, second = shaped

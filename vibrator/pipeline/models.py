@@ -63,6 +63,15 @@ class Model(Protocol):
         ...
 
 
+class Readout(NamedTuple):
+    """A belief in the features' own units, by slider; the last row is that of no slider."""
+
+    slopes: Floats  # sliders + 1 x NAMES
+    own: Floats  # sliders + 1: what a slider adds
+    base: Floats  # sliders + 1: where every feature is 0
+    segments: Floats  # segments + 1: what a segment adds, nothing for others
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledLogistic:
     """One logistic model for all sliders, in which each may differ as far as its rows insist.
@@ -77,6 +86,7 @@ class PooledLogistic:
     scale: Floats | None = None
     belief: Posterior | None = None
     covariance: Floats | None = None
+    readout: Readout | None = None
 
     def fit(self, table: Table, outcomes: Floats) -> Self:
         """Scale the features by these rows, then move the prior by them."""
@@ -88,7 +98,13 @@ class PooledLogistic:
     def believing(self, belief: Posterior) -> Self:
         """The same model with another belief."""
         return type(self)(
-            self.sliders, self.segments, self.centre, self.scale, belief, belief.covariance()
+            self.sliders,
+            self.segments,
+            self.centre,
+            self.scale,
+            belief,
+            belief.covariance(),
+            self._read(belief.mean),
         )
 
     def prior(self) -> Posterior:
@@ -112,62 +128,63 @@ class PooledLogistic:
         out = np.zeros((rows, shared + self.sliders * width + self.segments))
         out[:, 0] = 1.0
         out[:, 1:shared] = (table.features - centre) / scale
-        named = np.flatnonzero(table.slider >= 0)
-        start = shared + table.slider[named] * width
-        out[named, start] = 1.0
-        for place, name in enumerate(POOLED, start=1):
-            out[named, start + place] = out[named, 1 + AT[name]]
-        seen = np.flatnonzero(table.segment >= 0)
-        out[seen, shared + self.sliders * width + table.segment[seen]] = 1.0
+        if self.sliders:
+            named = np.flatnonzero(table.slider >= 0)
+            start = shared + table.slider[named] * width
+            out[named, start] = 1.0
+            for place, name in enumerate(POOLED, start=1):
+                out[named, start + place] = out[named, 1 + AT[name]]
+        if self.segments:
+            seen = np.flatnonzero(table.segment >= 0)
+            out[seen, shared + self.sliders * width + table.segment[seen]] = 1.0
         return out
 
     def raw(self, table: Table) -> Floats:
         """Log odds."""
-        return np.asarray(self.design(table) @ self._belief().mean)
+        read = self._readout()
+        sums = np.einsum("ij,ij->i", table.features, read.slopes[table.slider])
+        apart = (read.own + read.base)[table.slider]
+        return np.asarray(sums + apart + read.segments[table.segment])
 
     def parts(self, table: Table) -> Floats:
         """Exact: each coefficient times what it multiplies, in the features' own units."""
-        design, mean = self.design(table), self._belief().mean
-        shared, width = 1 + len(NAMES), 1 + len(POOLED)
-        pieces = design * mean
-        out = np.zeros((len(design), len(PARTS)))
-        out[:, : len(NAMES)] = pieces[:, 1:shared]
-        end = shared + self.sliders * width
-        own = pieces[:, shared:end].reshape(len(design), self.sliders, width).sum(axis=1)
-        out[:, len(NAMES)] = own[:, 0]
-        for place, name in enumerate(POOLED, start=1):
-            out[:, AT[name]] += own[:, place]
-        out[:, -2] = pieces[:, end:].sum(axis=1)
-        out[:, -1] = pieces[:, 0]
-        slopes = self.slopes(table.slider)
-        shift = slopes * self._scaling()[0]  # a feature of 0 shall contribute 0
-        out[:, : len(NAMES)] += shift
-        out[:, -1] -= shift.sum(axis=1)
+        read = self._readout()
+        out = np.empty((len(table.features), len(PARTS)))
+        out[:, : len(NAMES)] = table.features * read.slopes[table.slider]
+        out[:, -3] = read.own[table.slider]
+        out[:, -2] = read.segments[table.segment]
+        out[:, -1] = read.base[table.slider]
         return out
-
-    def slopes(self, slider: NDArray[np.intp]) -> Floats:
-        """Rows x NAMES: log odds a unit of each feature, for rows of these sliders."""
-        mean, shared, width = self._belief().mean, 1 + len(NAMES), 1 + len(POOLED)
-        out = np.tile(mean[1:shared], (len(slider), 1))
-        named = np.flatnonzero(slider >= 0)
-        for place, name in enumerate(POOLED, start=1):
-            out[named, AT[name]] += mean[shared + slider[named] * width + place]
-        return np.asarray(out / self._scaling()[1])
 
     def spread(self, table: Table) -> Floats:
         """Of the belief about the coefficients."""
         design = self.design(table)
         return np.asarray(np.sqrt(((design @ np.asarray(self.covariance)) * design).sum(axis=1)))
 
+    def slopes(self, slider: NDArray[np.intp]) -> Floats:
+        """Rows x NAMES: log odds a unit of each feature, for rows of these sliders."""
+        return np.asarray(self._readout().slopes[slider])
+
+    def _read(self, mean: Floats) -> Readout:
+        """Coefficients of scaled features as slopes of plain ones; a feature of 0 adds nothing."""
+        (centre, scale), shared, width = self._scaling(), 1 + len(NAMES), 1 + len(POOLED)
+        own = np.zeros((self.sliders + 1, width))
+        own[:-1] = mean[shared : shared + self.sliders * width].reshape(-1, width)
+        slopes = np.tile(mean[1:shared], (self.sliders + 1, 1))
+        slopes[:, [AT[name] for name in POOLED]] += own[:, 1:]
+        slopes /= scale
+        segments = np.append(mean[shared + self.sliders * width :], 0.0)
+        return Readout(slopes, own[:, 0], mean[0] - slopes @ centre, segments)
+
     def _scaling(self) -> tuple[Floats, Floats]:
         if self.centre is None or self.scale is None:
             raise TypeError("the model is not fitted")
         return self.centre, self.scale
 
-    def _belief(self) -> Posterior:
-        if self.belief is None:
+    def _readout(self) -> Readout:
+        if self.readout is None:
             raise TypeError("the model is not fitted")
-        return self.belief
+        return self.readout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,7 +245,7 @@ def scaling(features: Floats) -> tuple[Floats, Floats]:
 
 def named_parts(row: Sequence[float]) -> dict[str, float]:
     """Contributions by name, those that are nothing left out."""
-    return {name: float(part) for name, part in zip(PARTS, row, strict=True) if part}
+    return {name: part for name, part in zip(PARTS, row, strict=True) if part}
 
 
 def _wide(table: Table) -> Floats:

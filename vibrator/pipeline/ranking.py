@@ -52,6 +52,11 @@ class Contents(NamedTuple):
     vectors: NDArray[np.floating]
     texts: list[str] | None = None
 
+    def pick(self, places: Sequence[int]) -> Contents:
+        """Some of them."""
+        texts = None if self.texts is None else [self.texts[place] for place in places]
+        return Contents([self.keys[place] for place in places], self.vectors[list(places)], texts)
+
 
 def require_items(items: Any, encode: Callable[[Sequence[str]], NDArray[np.floating]]) -> Contents:
     """Keys and rows of texts, of a mapping of id to text, or of an encoded matrix."""

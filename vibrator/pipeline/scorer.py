@@ -175,30 +175,22 @@ class SliderScorer:
         `items` are texts, a mapping of id to text, or a matrix of encoded rows. `diversity`
         from 0 to 1 trades fit for being unlike what stands above.
         """
-        reading = self._reading(profile, self._now(now), cold_start=True)
-        weights = self.feature_weights.under(context)
+        moment = self._now(now)
+        reading = self._reading(profile, moment, cold_start=True)
         if not isinstance(k, int) or k < 0:
             raise BadInput(f"k must be a whole number from 0, got {k!r}")
-        keys, vectors, texts = self._contents_of(items)
-        query, constant = self._query(reading, weights, slider)
-        scores = vectors @ query.astype(vectors.dtype, copy=False)
-        pulled = self._pulls(texts, vectors)
-        if self.penalties:
-            scores = scores + pulled.sum(axis=1)
+        if slider is not None and slider not in self.sliders:
+            raise BadInput(f"slider must be one of {list(self.sliders)}, got {slider!r}")
+        contents = self._contents_of(items)
+        scores = self._fits(reading, contents, slider, moment, context)
         if np.isnan(scores.min(initial=0.0)):
             raise BadInput("encoded rows must be finite, got NaN among them")
-        chosen = diverse(scores, vectors, k, diversity)
-        require_unit_rows(vectors[chosen])
-        outputs = {
-            keys[i]: self.outputs(
-                reading,
-                self.content(np.asarray(vectors[i], dtype=np.float64)),
-                weights,
-                named(self.penalties, pulled[i]) if self.penalties else NO_PULLS,
-            )
-            for i in chosen
-        }
-        return Ranking((keys[i], float(scores[i]) + constant, outputs[keys[i]]) for i in chosen)
+        chosen = diverse(scores, contents.vectors, k, diversity)
+        require_unit_rows(contents.vectors[chosen])
+        told = self._told(reading, contents.pick(chosen), moment, context)
+        return Ranking(
+            (contents.keys[i], float(scores[i]), one) for i, one in zip(chosen, told, strict=True)
+        )
 
     def fit(self, examples: Iterable[Any], *, time_split: float | datetime, **options: Any) -> Any:
         """A new scorer that has learned from outcomes, and the report on it: a FitResult.
@@ -284,12 +276,41 @@ class SliderScorer:
             answers[place] = _calibrated(calibrator, raw[place], reach)
         return answers
 
+    def _fits(
+        self,
+        reading: Reading | None,
+        contents: Contents,
+        slider: str | None,
+        now: datetime,  # noqa: ARG002 - a scorer that learned asks what was known then
+        context: Mapping[str, Any] | None,
+    ) -> NDArray[np.floating]:
+        """What each content is ranked by."""
+        query, constant = self._query(reading, self.feature_weights.under(context), slider)
+        scores = contents.vectors @ query.astype(contents.vectors.dtype, copy=False) + constant
+        if self.penalties:
+            scores = scores + self._pulls(contents.texts, contents.vectors).sum(axis=1)
+        return np.asarray(scores)
+
+    def _told(
+        self,
+        reading: Reading | None,
+        contents: Contents,
+        now: datetime,  # noqa: ARG002 - as in _fits
+        context: Mapping[str, Any] | None,
+    ) -> list[Scores]:
+        """The outputs of some contents."""
+        weights = self.feature_weights.under(context)
+        against = self._pulls(contents.texts, contents.vectors)
+        rows = np.asarray(contents.vectors, dtype=np.float64)
+        return [
+            self.outputs(reading, self.content(row), weights, named(self.penalties, pulled))
+            for row, pulled in zip(rows, against, strict=True)
+        ]
+
     def _query(
         self, reading: Reading | None, weights: dict[str, float], slider: str | None
     ) -> tuple[Floats, float]:
         """One vector whose product with an item is its raw score, but for a constant."""
-        if slider is not None and slider not in self.sliders:
-            raise BadInput(f"slider must be one of {list(self.sliders)}, got {slider!r}")
         rows = self.slider_vectors
         direction = rows.mean(axis=0) if slider is None else rows[self._places[slider]]
         query = weights["item_to_slider"] * direction
