@@ -17,16 +17,21 @@ from report import close, ratio  # sets one thread before numpy is read
 
 from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
-from vibrator.evaluation.measures import auc_interval
+from vibrator.evaluation.report import judge
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.examples import Example
 from vibrator.pipeline.fitting import fit
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.trail import Trail
 from vibrator.profile import Profile
+from vibrator.stats.rows import table
 from vibrator.vectors import unit
 
 EARLIER = 0.8
+LOADS = {"100k": (load_100k, "ml-100k"), "small": (load_small, "ml-latest-small")}
+MODELS = ["logistic", "boosted"]
+PARTS = [*MODELS, "whole", "newcomers_last", "newcomers_next"]
+KINDS = ("random", "popularity", "cosine", "zero-shot", "ease", "als", "ours")
 INDIFFERENT, STEP = 3.0, 2.0  # stars that weigh nothing, and stars a unit of weight
 
 
@@ -67,7 +72,7 @@ def examples_of(actions, encoder):
 
 
 def liking(movies, encoder, model):
-    """Figures of liking on what came after the split, and seconds from examples to scorer."""
+    """The scorer, its fit and report, and seconds from a log of actions to the learned scorer."""
     actions = actions_of(movies)
     scorer = SliderScorer(encoder, movies.sliders)
     history = ItemHistory.of_actions(actions)
@@ -75,78 +80,86 @@ def liking(movies, encoder, model):
     result = fit(
         scorer, examples_of(actions, encoder), time_split=EARLIER, model=model, history=history
     )
-    return result, time.perf_counter() - start
-
-
-def zero_shot_low(report):
-    """The lower end of the zero-shot AUC's interval, people drawn with all their ratings."""
-    rng = np.random.default_rng(0)
-    return auc_interval(report.outcomes, report.zero_shot, report.users, rng=rng)[0]
+    return scorer, result, time.perf_counter() - start
 
 
 def cost(movies, encoder, result):
-    """Seconds of a four-feature score over those of a learned one."""
+    """Seconds of a learned score over those of a four-feature one, the same person and content."""
     actions = actions_of(movies)[:30]
     person = Profile.from_actions(actions, encoder)
     now, content = actions[-1].timestamp, actions[3].content
     plain = SliderScorer(encoder, movies.sliders)
     hundred = range(100)
-    return ratio(
+    return 1 / ratio(
         lambda: [result.scorer.score(person, content, now=now) for _ in hundred],
         lambda: [plain.score(person, content, now=now) for _ in hundred],
     )
 
 
-def ranking(data, encoder, figures, bars):
-    """The next item on 100K: whole histories against tuned peers, then newcomers."""
-    movies = load_100k(data / "ml-100k")
+def judge_liking(name, movies, encoder, model, figures, bars):
+    """Figures of liking on what came after the split, the peers among them."""
+    scorer, result, taken = liking(movies, encoder, model)
+    rows, slices = judge(scorer, result, np.random.default_rng(0))
+    print(f"\n{name}, {model}: {result.report}\n{table(rows)}\n{table(slices)}", flush=True)
+    figures[f"{name}_{model}_examples"] = len(result.report.outcomes) + result.report.trained
+    figures[f"{name}_{model}_seconds_from_actions_to_scorer"] = taken
+    for row in rows:
+        for figure in ("auc", "auc_low", "auc_high", "brier_skill", "smooth_ece"):
+            if row[figure] != "":
+                figures[f"{name}_{row['scorer']}_{figure}"] = row[figure]
+    if (name, model) != ("100k", "logistic"):
+        return
+    learned = rows[-1]
+    bars["100k_auc"] = [learned["auc"], ">=", 0.755]
+    bars["100k_brier_skill"] = [learned["brier_skill"], ">=", 0.19]
+    bars["100k_smooth_ece"] = [learned["smooth_ece"], "<=", 0.02]
+    bars["100k_zero_shot_auc_low"] = [figures["100k_zero-shot_auc_low"], ">=", 0.5]
+    bars["seconds_to_fit_100k_examples"] = [taken, "<=", 20.0]
+    bars["scoring_cost"] = [cost(movies, encoder, result), "<=", 3.0]
+
+
+def judge_ranking(name, movies, encoder, part, figures, bars):
+    """The next item among all that the set's people touched; bars on 100K."""
     people = next_item.sequences(movies)
-    vectors = unit(encoder.encode_items(movies.words(with_genres=True)))
-    parts = {
-        "whole": next_item.whole_histories(people, vectors),
-        "newcomers_last": next_item.newcomers(people, vectors, following=False),
-        "newcomers_next": next_item.newcomers(people, vectors, following=True),
-    }
-    for part, found in parts.items():
-        for place, figure in enumerate(("ndcg@10", "hr@10")):
-            for kind in ("popularity", "ease", "als", "ours"):
-                if any(name.startswith(kind) for name in found):
-                    figures[f"{part}_{kind}_{figure}"] = next_item.best(found, kind)[place]
-            mine = figures[f"{part}_ours_{figure}"]
-            peers = [figures.get(f"{part}_{kind}_{figure}", 0.0) for kind in ("ease", "als")]
-            bars[f"{part}_{figure}"] = [mine, ">=", max(peers)]
-            if part != "whole":
-                popularity = figures[f"{part}_popularity_{figure}"]
-                bars[f"{part}_{figure}_over_popularity"] = [mine / popularity, ">=", 1.3]
+    used = np.unique(np.concatenate([items for items, _ in people]))
+    people = [(np.searchsorted(used, items), times) for items, times in people]
+    vectors = unit(encoder.encode_items(movies.words(with_genres=True)))[used]
+    start = time.perf_counter()
+    if part == "whole":
+        found = next_item.whole_histories(people, vectors)
+    else:
+        found = next_item.newcomers(people, vectors, following=part == "newcomers_next")
+    print(f"\n{name}, next item, {part}: {time.perf_counter() - start:.0f} s")
+    for peer, (ndcg, hits) in found.items():
+        print(f"  {peer:<24} nDCG@10 {ndcg:.4f}  HR@10 {hits:.4f}", flush=True)
+    for place, figure in enumerate(("ndcg@10", "hr@10")):
+        best = {kind: next_item.best(found, kind)[place] for kind in KINDS}
+        figures |= {f"{name}_{part}_{kind}_{figure}": value for kind, value in best.items()}
+        if name == "100k":
+            peers = [best["ease"], best["als"]] if part == "whole" else [best["ease"]]
+            bars[f"{part}_{figure}"] = [best["ours"], ">=", max(peers)]
+        if name == "100k" and part != "whole":
+            over = best["ours"] / best["popularity"]
+            bars[f"{part}_{figure}_over_popularity"] = [over, ">=", 1.3]
+    return figures
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--data-dir", type=Path, default=DATA)
-    data = arguments.parse_args().data_dir
+    arguments.add_argument("--sets", nargs="+", choices=LOADS, default=list(LOADS))
+    arguments.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    asked = arguments.parse_args()
     encoder = InstructionalEncoder("embedded")
     figures, bars = {}, {}
-    loads = {"100k": (load_100k, "ml-100k"), "small": (load_small, "ml-latest-small")}
-    for name, (load, folder) in loads.items():
-        movies = load(data / folder)
-        for model in ("logistic", "boosted"):
-            result, seconds_to_fit = liking(movies, encoder, model)
-            print(result.report)
-            figures[f"{name}_{model}_seconds"] = seconds_to_fit
-            if (name, model) == ("100k", "logistic"):
-                bars["100k_zero_shot_auc_low"] = [zero_shot_low(result.report), ">=", 0.5]
-                bars["100k_seconds_from_actions_to_scorer"] = [seconds_to_fit, "<=", 20.0]
-                bars["scoring_cost"] = [1 / cost(movies, encoder, result), "<=", 3.0]
-            for row in result.report.rows:
-                for figure in ("auc", "brier_skill", "smooth_ece"):
-                    figures[f"{name}_{row['scorer']}_{figure}"] = row[figure]
-    ranking(data, encoder, figures, bars)
-    for figure, sign, limit in (
-        ("auc", ">=", 0.755),
-        ("brier_skill", ">=", 0.19),
-        ("smooth_ece", "<=", 0.02),
-    ):
-        bars[f"100k_{figure}"] = [figures[f"100k_logistic_{figure}"], sign, limit]
+    for name in asked.sets:
+        load, folder = LOADS[name]
+        movies = load(asked.data_dir / folder)
+        for part in asked.only:
+            if part in MODELS:
+                judge_liking(name, movies, encoder, part, figures, bars)
+            else:
+                figures = judge_ranking(name, movies, encoder, part, figures, bars)
     close(figures, bars)
 
 

@@ -23,7 +23,6 @@ from vibrator.evaluation.measures import (
 from vibrator.pipeline.examples import Example
 from vibrator.pipeline.features import AT
 from vibrator.pipeline.fitting import FitResult, fit
-from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.next_item import NextItem
 from vibrator.pipeline.trail import Trail
@@ -109,7 +108,7 @@ def evaluate_actions(
     split, p, y = datetime.fromtimestamp(float(history.times[-1]), UTC), (), ()
     if min(yes, len(examples) - yes) >= EACH:
         result = fit(scorer, examples, time_split=time_split, model=model, history=history)
-        liking, slices = judge(scorer, result, examples, rng)
+        liking, slices = judge(scorer, result, rng)
         split, p, y = result.report.split, result.report.probabilities, result.report.outcomes
     return Evaluation(
         liking=liking,
@@ -134,23 +133,20 @@ def examples_of(actions: Sequence[UserAction], encoder: Any) -> list[Example]:
 
 
 def judge(
-    scorer: SliderScorer, result: FitResult, examples: Sequence[Example], rng: np.random.Generator
+    scorer: SliderScorer, result: FitResult, rng: np.random.Generator
 ) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
     """Rows a scorer, and the worst slices of the learned one."""
-    learned, names = result.scorer.learned, list(scorer.sliders)
-    found = gather(scorer, examples, learned.history)
-    late = np.arange(len(found.outcomes)) >= result.report.trained
-    rows, y, users = found.table.pick(late), found.outcomes[late], found.users[late]
-    if len(y) == 0 or np.ptp(y) == 0:
+    report = result.report
+    rows, y, users, p = report.table, report.outcomes, report.users, report.probabilities
+    if rows is None or not len(y) or np.ptp(y) == 0:
         raise BadInput("what came after the split must have both outcomes")
-    p = learned.probability(learned.model.raw(rows))
     features = rows.features
     given = {
         "random": (rng.random(len(y)), False),
         "popularity": (features[:, AT["item_popularity"]], False),
         "cosine": (features[:, AT["user_item_alignment"]], False),
         "zero-shot": (sigmoid(features[:, AT["zero_shot"]]), True),
-        result.report.model: (p, True),
+        report.model: (p, True),
     }
     out = tuple(
         {"scorer": name} | _figures(scores, y, users, rng, probability=probability)
@@ -164,8 +160,9 @@ def judge(
         "popular content": features[:, AT["item_popularity"]] >= np.log(51.0),
         "people of few outcomes": counts <= np.quantile(counts, 0.25),
     }
-    cuts |= {name: rows.slider == place for place, name in enumerate(names)}
-    cuts |= {f"segment {name}": rows.segment == n for n, name in enumerate(found.segments)}
+    cuts |= {name: rows.slider == place for place, name in enumerate(scorer.sliders)}
+    segments = result.scorer.learned.segments
+    cuts |= {f"segment {name}": rows.segment == place for place, name in enumerate(segments)}
     return out, worst_slices(cuts, p, y)
 
 

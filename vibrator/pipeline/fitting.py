@@ -51,9 +51,9 @@ class FitReport:
     model: str
     rows: tuple[dict[str, Any], ...]
     probabilities: Any = ()
-    zero_shot: Any = ()
     outcomes: Any = ()
     users: Any = ()
+    table: Table | None = None  # the features of what it was judged on
 
     def __str__(self) -> str:
         from vibrator.stats.rows import table
@@ -126,27 +126,22 @@ def _calibration(
 def _judge(
     learned: Learned, found: Gathered, late: NDArray[np.bool_], split: datetime, model: str
 ) -> FitReport:
-    rows: tuple[dict[str, Any], ...] = ()
     table, outcomes = found.table.pick(late), found.outcomes[late]
-    p: Any = np.empty(0)
-    zero_shot: Any = np.empty(0)
-    if len(outcomes):
-        p = learned.probability(learned.model.raw(table))
-        zero_shot = sigmoid(table.features[:, AT["zero_shot"]])
-        rows = tuple(
-            {"scorer": name} | figures(given, outcomes)
-            for name, given in (("zero-shot", zero_shot), (model, p))
-        )
+    given = {
+        "zero-shot": sigmoid(table.features[:, AT["zero_shot"]]),
+        model: learned.probability(learned.model.raw(table)),
+    }
+    rows = [{"scorer": name} | figures(p, outcomes) for name, p in given.items() if len(outcomes)]
     return FitReport(
         trained=int((~late).sum()),
         tested=len(outcomes),
         split=split,
         model=model,
-        rows=rows,
-        probabilities=p,
+        rows=tuple(rows),
+        probabilities=given[model],
         outcomes=outcomes,
         users=found.users[late],
-        zero_shot=zero_shot,
+        table=table,
     )
 
 
