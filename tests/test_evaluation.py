@@ -9,9 +9,10 @@ from sklearn.metrics import ndcg_score, roc_auc_score
 from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
-from vibrator.evaluation.measures import auc, auc_interval, mrr, ndcg, rank_figures, ranks
+from vibrator.evaluation.measures import auc_interval, mrr, ndcg, rank_figures, ranks
 from vibrator.evaluation.report import evaluate_actions
 from vibrator.pipeline import SliderScorer
+from vibrator.stats.order import auc
 
 
 def test_auc_and_ndcg_are_those_of_scikit_learn():
@@ -19,6 +20,8 @@ def test_auc_and_ndcg_are_those_of_scikit_learn():
     y, s = rng.integers(2, size=200), rng.random(200).round(2)
 
     assert auc(y, s) == pytest.approx(roc_auc_score(y, s))
+    with pytest.raises(BadInput, match="NaN"):
+        auc([0, 1], [np.nan, 1.0])
     distinct = rng.permutation(200)
     assert ndcg(y, distinct, 10) == pytest.approx(ndcg_score([y], [distinct], k=10))
 

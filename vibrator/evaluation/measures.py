@@ -9,6 +9,7 @@ import numpy as np
 
 from vibrator.errors import BadInput
 from vibrator.stats.bootstrap import percentile_interval, resampled_means
+from vibrator.stats.order import auc, scored
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -16,22 +17,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 PUBLISHED = ("auc", "mrr", "ndcg@5", "ndcg@10")
-
-
-def auc(outcomes: ArrayLike, scores: ArrayLike) -> float:
-    """Chance that a yes scores above a no; ties count half. NaN where all outcomes are alike.
-
-    >>> auc([0, 1, 1], [0.1, 0.1, 0.9])
-    0.75
-    """
-    from scipy.stats import rankdata
-
-    y, s = _pair(outcomes, scores)
-    yes = float(y.sum())
-    no = y.size - yes
-    if not yes or not no:
-        return float("nan")
-    return float((rankdata(s)[y > 0].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
 def mrr(outcomes: ArrayLike, scores: ArrayLike) -> float:
@@ -105,7 +90,7 @@ def auc_interval(
     rng: np.random.Generator,
 ) -> tuple[float, float]:
     """A 95 % interval of the AUC, users drawn with all their rows."""
-    y, s = _pair(outcomes, scores)
+    y, s = scored(outcomes, scores)
     _, place = np.unique(np.asarray(users), return_inverse=True)
     order = np.argsort(place, kind="stable")
     bounds = np.searchsorted(place[order], np.arange(place.max() + 2))
@@ -125,19 +110,8 @@ def mean_interval(values: ArrayLike, *, rng: np.random.Generator) -> tuple[float
     return interval.low, interval.high
 
 
-def _pair(outcomes: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
-    y, s = np.asarray(outcomes, dtype=np.float64), np.asarray(scores, dtype=np.float64)
-    if y.shape != s.shape or y.ndim != 1:
-        raise BadInput(
-            f"outcomes and scores must be columns of one length, got {y.shape}, {s.shape}"
-        )
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise BadInput("outcomes must be 0 or 1")
-    return y, s
-
-
 def _ranked(outcomes: ArrayLike, scores: ArrayLike) -> Floats:
-    y, s = _pair(outcomes, scores)
+    y, s = scored(outcomes, scores)
     if not y.any():
         raise BadInput("an order without a yes has no such measure")
     return y[np.argsort(-s, kind="stable")]

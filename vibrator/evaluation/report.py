@@ -14,7 +14,6 @@ from vibrator.calibration import ReliabilityCurve, decompose_brier_score
 from vibrator.charts import Frame, Line, line_chart, page, percent, table
 from vibrator.errors import BadInput
 from vibrator.evaluation.measures import (
-    auc,
     auc_interval,
     mean_interval,
     rank_figures,
@@ -26,6 +25,7 @@ from vibrator.pipeline.fitting import FitResult, fit
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.next_item import NextItem
 from vibrator.pipeline.trail import Trail
+from vibrator.stats.order import auc
 from vibrator.vectors import sigmoid
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from vibrator.pipeline.gathering import Gathered, gather
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.learned import Learned, LearnedScorer
 from vibrator.pipeline.models import Model, Table, model_named
+from vibrator.stats.order import auc
 from vibrator.vectors import sigmoid
 
 if TYPE_CHECKING:
@@ -147,13 +148,11 @@ def _judge(
 
 def figures(probabilities: Floats, outcomes: Floats) -> dict[str, float]:
     """AUC, Brier score, its skill over the base rate, smooth ECE."""
-    from sklearn.metrics import roc_auc_score
-
     base = outcomes.mean()
     brier = calculate_brier_score(probabilities, outcomes)
     mixed = 0.0 < base < 1.0
     return {
-        "auc": float(roc_auc_score(outcomes, probabilities)) if mixed else float("nan"),
+        "auc": auc(outcomes, probabilities),
         "brier": brier,
         "brier_skill": float(1.0 - brier / (base * (1.0 - base))) if mixed else float("nan"),
         "smooth_ece": float(calculate_smooth_ece(probabilities, outcomes)),
