@@ -1,13 +1,22 @@
 """The first noun: what a person did, in words."""
 
+import copy
 import math
 import pickle
+from dataclasses import FrozenInstanceError, asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 
-from vibrator.actions import ACTION_TYPES, UserAction, action_type, register_action_type
+from vibrator.actions import (
+    ACTION_TYPES,
+    Metadata,
+    UserAction,
+    action_type,
+    actions_from_columns,
+    register_action_type,
+)
 from vibrator.errors import BadInput
 
 WEST = timezone(-timedelta(hours=5))
@@ -113,3 +122,33 @@ def test_actions_are_frozen_and_travel_between_processes():
     with pytest.raises(TypeError):
         action.metadata["a"] = 2
     assert pickle.loads(pickle.dumps(action)) == action
+    assert copy.deepcopy(action) == replace(action) == action
+    assert asdict(action)["metadata"] == {"a": 1}
+
+
+def test_actions_made_by_columns_are_like_any_other():
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    columns = {
+        "action_type": ["click", "write"], "content": ["a tent", "a boat"], "weight": [1.0, 0.5],
+        "timestamp": [when, None], "user_id": ["ada", None], "action_id": ["7", None],
+        "metadata": [Metadata(km=21), Metadata()],
+    }  # fmt: skip
+    made = actions_from_columns(2, columns)
+    assert made == [
+        UserAction("click", "a tent", 1.0, when, "ada", "7", {"km": 21}),
+        UserAction("write", "a boat", 0.5),
+    ]
+    for action in made:
+        assert type(action) is UserAction
+        assert hash(action) == hash(replace(action))
+        with pytest.raises(FrozenInstanceError):
+            action.content = "a yacht"
+        with pytest.raises(FrozenInstanceError):
+            del action.weight
+
+
+@pytest.mark.parametrize("longer", [1, -1])
+def test_columns_are_as_long_as_there_are_actions(longer):
+    names = ("action_type", "content", "weight", "timestamp", "user_id")
+    with pytest.raises(ValueError, match="argument"):
+        actions_from_columns(2 + longer, {name: ["a", "b"] for name in names})

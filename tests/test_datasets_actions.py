@@ -1,8 +1,10 @@
 """Reading actions: every layout gives the same, every fault is named, memory stays bounded."""
 
+import gc
 import gzip
 import json
 import sqlite3
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -43,7 +45,7 @@ def saved(folder, text, name="actions.csv"):
 @pytest.fixture(params=["quick", "row by row"])
 def way(request, monkeypatch):
     if request.param == "row by row":
-        monkeypatch.setattr(actions, "read_clean", lambda *_: None)
+        monkeypatch.setattr("vibrator.datasets.arrow._arrow", lambda: None)
     return request.param
 
 
@@ -285,6 +287,37 @@ def test_blocks_are_cut_between_rows(tmp_path, monkeypatch, way):
     assert [action.weight for action in found] == list(range(200))
 
 
+def test_faults_come_in_the_order_of_the_lines(tmp_path, monkeypatch, way):
+    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(reader_files, "LONGEST_LINE", 1_000)
+    rows = ["2026-03-01T08:00:00Z,ada,click,words,heavy"] * 9 + ["x" * 3_000]
+    found = load_actions(saved(tmp_path, csv_of(*rows, *rows)), on_error="skip")
+    assert not list(found)
+    assert [fault.line for fault in found.report.rows] == list(range(2, 22))
+    assert list(found.report.rows) == sorted(found.report.rows, key=lambda fault: fault.line)
+
+
+def test_what_was_read_before_a_failure_is_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(reader_files, "RATIO_COUNTS_FROM", 1 << 12)
+    good = csv_of(*["2026-03-01T08:00:00Z,ada,click,words,1"] * 20)
+    path = saved(tmp_path, gzip.compress(good.encode() + b"\n" * (1 << 22)), "actions.csv.gz")
+    given = iter(load_actions(path))
+    assert next(given).content == "words"
+    with pytest.raises(BadInput, match="must not unpack"):
+        list(given)
+
+
+def test_a_reader_may_be_left_in_the_middle(tmp_path):
+    path = saved(tmp_path, csv_of(*["2026-03-01T08:00:00Z,ada,click,words,1"] * 200_000))
+    before = threading.active_count()
+    given = iter(load_actions(path))
+    assert next(given).user_id == "ada"
+    del given
+    gc.collect()
+    assert threading.active_count() == before
+
+
 def test_a_bomb_is_refused_by_its_ratio(tmp_path, monkeypatch):
     monkeypatch.setattr(reader_files, "RATIO_COUNTS_FROM", 1 << 20)
     bomb = gzip.compress(HEADER.encode() + b"\n" * (20 << 20))
@@ -399,7 +432,7 @@ def test_both_ways_through_a_block_agree(tmp_path_factory, rows):
     path.write_text(frame.assign(action_type="click").to_csv(index=False), encoding="utf-8")
     quick = list(load_actions(path))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(actions, "read_clean", lambda *_: None)
+        patch.setattr("vibrator.datasets.arrow._arrow", lambda: None)
         careful = list(load_actions(path))
     assert quick == careful
     assert [a.content for a in quick] == [text for _, _, text, _ in rows]
@@ -411,7 +444,7 @@ def test_the_quick_way_takes_what_is_plainly_right(tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("a clean block was read row by row")
 
-    monkeypatch.setattr(actions.ActionFrames, "_checked", never)
+    monkeypatch.setattr(actions.ActionFrames, "_slowly", never)
     for moment in ("2026-03-01T08:00:00Z", "2026-03-01 08:00:00", "1772352000", "1772352000250"):
         path = saved(tmp_path, csv_of(f'{moment},7,click,"two, words",', f"{moment},,read,more,2"))
         assert [action.weight for action in load_actions(path)] == [1.0, 2.0]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
-from vibrator.actions import UserAction, utc_now
+from vibrator.actions import Metadata, UserAction, utc_now
 from vibrator.checks import require_aware, require_finite, require_positive, require_text
 from vibrator.decay import fade
 from vibrator.errors import BadInput
@@ -43,7 +42,7 @@ class ChatMessage:
         object.__setattr__(self, "weight", require_finite("weight", self.weight))
         if not isinstance(self.metadata, Mapping):
             raise BadInput(f"metadata must be a mapping, got {self.metadata!r}")
-        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        object.__setattr__(self, "metadata", Metadata(self.metadata))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ChatMessage, (

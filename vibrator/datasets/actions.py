@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-import pandas as pd
-
-from vibrator.actions import UserAction, action_type, actions_from_columns
-from vibrator.datasets.arrow import read_clean
-from vibrator.datasets.delimited import RawBlock
+from vibrator.datasets.ahead import ahead
+from vibrator.datasets.arrow import QuickReader
+from vibrator.datasets.blocks import ListBlock
+from vibrator.datasets.delimited import DelimitedFile, RawBlock
 from vibrator.datasets.fields import (
     Field,
-    Rows,
     read_id,
     read_mapping,
     read_number,
@@ -24,18 +22,30 @@ from vibrator.datasets.fields import (
     read_text,
     read_texts,
 )
-from vibrator.datasets.report import FIRST, Faults, ReadReport, require_on_error, stop
+from vibrator.datasets.report import (
+    FIRST,
+    BadRow,
+    Early,
+    Faults,
+    ReadReport,
+    require_on_error,
+    stop,
+)
 from vibrator.datasets.seen import Seen
 from vibrator.datasets.sources import Shape, open_source
-from vibrator.datasets.times import EPOCH, Times
+from vibrator.datasets.times import Times
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from vibrator.actions import UserAction
+    from vibrator.datasets.blocks import Block
     from vibrator.datasets.sources import Source
 
 Given = Any  # a path, a frame, a Query or a list of mappings
-TEXT = pd.Series(["a"]).dtype  # what this pandas keeps texts in
-SLICE = 500  # actions made at a time: below the 700 at which Python's collector looks at them
-NO_METADATA: Mapping[str, Any] = MappingProxyType({})
+Pulled = tuple[Any, list[BadRow]]
+Shaped = TypeVar("Shaped")
+Done = tuple["Block", Shaped]
 
 
 class ActionFrames:
@@ -53,39 +63,52 @@ class ActionFrames:
         self.report = ReadReport()
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
+        return self.walk(lambda block: block.frame())
+
+    def walk(self, shape: Callable[[Block], Shaped]) -> Iterator[Shaped]:
+        """What `shape` makes of every block."""
         self.report = report = ReadReport()
-        for frame, naive in self._frames(Faults(self._name, report)):
+        for block, shaped in self._shaped(shape, Faults(self._name, report)):
             if report.count and self._on_error == "raise":
                 if report.count >= FIRST:
                     break
                 continue  # what is left is read for its faults alone
-            report.kept += len(frame)
-            report.naive_times += naive
-            report.without_time += int(frame["timestamp"].isna().sum())
-            yield frame
+            report.kept += len(block)
+            report.naive_times += block.naive
+            report.without_time += block.without_time
+            if len(block):
+                yield shaped
         if report.count and self._on_error == "raise":
             stop(report)
 
-    def _frames(self, faults: Faults) -> Iterator[tuple[pd.DataFrame, int]]:
+    def _shaped(self, shape: Callable[[Block], Shaped], faults: Faults) -> Iterator[Done[Shaped]]:
+        """Every block and what becomes of it; CSV is read ahead."""
         fields, ids = _fields(self._times), Seen()
-        for block in self._source.blocks(fields, faults):
-            clean = read_clean(block, self._times) if isinstance(block, RawBlock) else None
-            if clean is None:
-                rows = block.rows() if isinstance(block, RawBlock) else block
-                clean = self._checked(rows, fields, ids, faults)
-            if len(clean[0]):
-                yield _completed(clean[0]), clean[1]
+        pulled = self._pulled(fields)
+        if isinstance(self._source, DelimitedFile):
+            found = ahead(partial(_quickly, QuickReader(self._times), shape), pulled)
+        else:
+            found = zip(pulled, repeat(None))
+        for (raw, early), done in found:
+            for fault in early:
+                faults.report.add(fault)
+            if done is not None:
+                yield done
+            elif raw is not None:
+                block = self._slowly(raw, fields, ids, faults)
+                yield block, shape(block)
 
-    def _checked(
-        self, rows: Rows, fields: Sequence[Field], ids: Seen, faults: Faults
-    ) -> tuple[pd.DataFrame, int]:
-        rows = ids.unique(read_rows(rows, fields, faults), "action_id", faults)
-        columns = dict(rows.columns)
-        moments, naive = self._times.column(columns.pop("timestamp", [None] * len(rows.lines)))
-        frame = pd.DataFrame({"timestamp": moments})
-        for name, values in columns.items():
-            frame[name] = pd.Series(values, dtype=DTYPES[name])
-        return frame, naive
+    def _pulled(self, fields: Sequence[Field]) -> Iterator[Pulled]:
+        """Each raw block with the faults met on the way to it; in the end those after the last."""
+        early = Early()
+        for raw in self._source.blocks(fields, Faults(self._name, early)):
+            yield raw, early.taken()
+        yield None, early.taken()
+
+    def _slowly(self, raw: Any, fields: Sequence[Field], ids: Seen, faults: Faults) -> ListBlock:
+        rows = replace(raw, faults=faults).rows() if isinstance(raw, RawBlock) else raw
+        read = ids.unique(read_rows(rows, fields, faults), "action_id", faults)
+        return ListBlock.of(read, self._times)
 
 
 class Actions:
@@ -103,10 +126,7 @@ class Actions:
         return self.frames.report
 
     def __iter__(self) -> Iterator[UserAction]:
-        for frame in self.frames:
-            columns = {name: iter(values) for name, values in _lists(frame).items()}
-            for start in range(0, len(frame), SLICE):
-                yield from actions_from_columns(min(SLICE, len(frame) - start), columns)
+        return chain.from_iterable(self.frames.walk(lambda block: block.actions()))
 
 
 def read_action_frames(
@@ -149,14 +169,6 @@ def load_actions(
     )
 
 
-DTYPES: dict[str, Any] = {
-    "user_id": TEXT,
-    "action_type": TEXT,
-    "content": TEXT,
-    "weight": np.float64,
-    "action_id": TEXT,
-    "metadata": object,
-}
 FIELDS = (
     Field("timestamp", read_text),
     Field("user_id", read_id, read_texts),
@@ -168,55 +180,14 @@ FIELDS = (
 )
 
 
+def _quickly(
+    reader: QuickReader, shape: Callable[[Block], Shaped], pulled: Pulled
+) -> tuple[Pulled, Done[Shaped] | None]:
+    """What becomes of a block of CSV, if all of it is plainly right."""
+    block = None if pulled[0] is None else reader.read(pulled[0])
+    return pulled, None if block is None else (block, shape(block))
+
+
 def _fields(times: Times) -> list[Field]:
     when = replace(FIELDS[0], read=times.read, read_all=times.read_all)
     return [when, *FIELDS[1:]]
-
-
-def _completed(frame: pd.DataFrame) -> pd.DataFrame:
-    """All five columns there, and every weight."""
-    size = len(frame)
-    if "timestamp" not in frame:
-        frame["timestamp"] = pd.Series([None] * size, dtype="datetime64[us, UTC]")
-    if "user_id" not in frame:
-        frame["user_id"] = pd.Series([None] * size, dtype=TEXT)
-    given = frame["weight"] if "weight" in frame else pd.Series(np.nan, index=frame.index)
-    if given.hasnans:
-        weights = {kind: action_type(kind).weight for kind in frame["action_type"].unique()}
-        given = given.fillna(frame["action_type"].map(weights).astype(np.float64))
-    frame["weight"] = given
-    return frame[["timestamp", *(name for name in DTYPES if name in frame)]]
-
-
-def _lists(frame: pd.DataFrame) -> dict[str, Sequence[Any]]:
-    """The columns as actions hold them."""
-    columns: dict[str, Sequence[Any]] = {
-        "action_type": frame["action_type"].tolist(),
-        "content": frame["content"].tolist(),
-        "weight": frame["weight"].tolist(),
-        "timestamp": _datetimes(frame["timestamp"]),
-        "user_id": _optional(frame["user_id"]),
-    }
-    if "action_id" in frame:
-        columns["action_id"] = _optional(frame["action_id"])
-    if "metadata" in frame:
-        columns["metadata"] = [
-            NO_METADATA if given is None else MappingProxyType(given) for given in frame["metadata"]
-        ]
-    return columns
-
-
-def _datetimes(column: pd.Series) -> list[Any]:
-    since = column.to_numpy(dtype="datetime64[us]").view("m8[us]").tolist()
-    if column.hasnans:
-        return [None if delta is None else EPOCH + delta for delta in since]
-    return list(map(EPOCH.__add__, since))
-
-
-def _optional(column: pd.Series) -> list[Any]:
-    if not column.hasnans:
-        found: list[Any] = column.tolist()
-        return found
-    return [
-        None if missing else value for value, missing in zip(column, column.isna(), strict=True)
-    ]

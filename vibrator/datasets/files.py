@@ -143,7 +143,7 @@ def _line_ends(data: bytes) -> int:
 def _cut(data: bytes, *, quoted: bool) -> int:
     """The end of the last line that lies outside of quotes; else of the last line."""
     last = cut = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, cut) if quoted else 0
+    quotes = data.count(b'"', 0, cut) if quoted and b'"' in data else 0
     for _ in range(FARTHEST_BACK):
         if quotes % 2 == 0 or not cut:
             break

@@ -31,12 +31,28 @@ class ReadReport(RowReport):
         return ", ".join(parts)
 
 
+class Early:
+    """Faults found ahead of their turn, handed over when it comes."""
+
+    def __init__(self) -> None:
+        self._rows: list[BadRow] = []
+
+    def add(self, row: BadRow) -> None:
+        """Hold on to a row."""
+        self._rows.append(row)
+
+    def taken(self) -> list[BadRow]:
+        """What was held, which is held no longer."""
+        rows, self._rows = self._rows, []
+        return rows
+
+
 @dataclass(frozen=True, slots=True)
 class Faults:
     """Where the faults of one source are noted."""
 
     source: str
-    report: ReadReport
+    report: ReadReport | Early
 
     def note(self, line: int, column: str, rule: str, value: object) -> None:
         """One fault, its value cut to a readable length."""

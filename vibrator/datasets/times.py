@@ -59,12 +59,10 @@ class Times:
             raise Fault(NAIVE)
         return moments
 
-    def column(self, moments: Sequence[datetime | None]) -> tuple[pd.Series, int]:
-        """A column in UTC, and how many of its times were naive."""
+    def in_utc(self, moments: Sequence[datetime | None]) -> tuple[list[datetime | None], int]:
+        """A column of times as moments of UTC, and how many of them were naive."""
         naive = sum(moment is not None and moment.tzinfo is None for moment in moments)
-        aware = [None if moment is None else self._utc(moment) for moment in moments]
-        index = pd.DatetimeIndex(pd.to_datetime(aware, utc=True))
-        return pd.Series(index.as_unit("us")), naive
+        return [None if moment is None else self._utc(moment) for moment in moments], naive
 
     def _utc(self, moment: datetime) -> datetime:
         if moment.tzinfo is UTC:

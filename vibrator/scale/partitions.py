@@ -7,13 +7,12 @@ from datetime import datetime
 from functools import reduce
 from itertools import groupby
 from operator import itemgetter
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from vibrator.actions import UserAction, actions_from_columns
+from vibrator.actions import Metadata, UserAction, actions_from_columns
 from vibrator.checks import require_text
 from vibrator.errors import BadInput
 from vibrator.profile import FAST, RING, SLOW, Profile
@@ -286,7 +285,7 @@ def _columns(frame: pd.DataFrame, places: Places, numbers: Numbers) -> dict[str,
         given = frame[name].iloc[places]
         found[name] = given.astype(object).where(given.notna(), None).tolist()
     if "metadata" in found:
-        found["metadata"] = [MappingProxyType(given or {}) for given in found["metadata"]]
+        found["metadata"] = [Metadata(given or {}) for given in found["metadata"]]
     return found
 
 
