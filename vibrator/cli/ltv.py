@@ -102,19 +102,32 @@ def evaluate(
     how: Format = FORMAT,
 ) -> None:  # fmt: skip
     """A saved model beside its baseline: `vibrator ltv evaluate --model artefacts/ltv`."""
-    from vibrator.ltv.artefact import load, load_baseline, read_report
-    from vibrator.ltv.frames import read_frame
+    from vibrator.ltv.artefact import (
+        load,
+        load_baseline,
+        read_manifest,
+        read_report,
+        trained_config,
+    )
+    from vibrator.ltv.frames import read_frame, row_times
     from vibrator.ltv.pipeline import evaluate as measure
     from vibrator.ltv.prepared import side_of
 
-    settings = _config(config, data, model)
+    home = _config(config, data, model).paths.artefact
     if data is None:
-        show(_figures(read_report(settings.paths.artefact)), how)
+        show(_figures(read_report(home)), how)
         return
-    fitted = load(settings.paths.artefact)
-    side = side_of(read_frame(data, time=settings.columns.time), fitted.features, settings)
-    baseline = load_baseline(settings.paths.artefact)
-    show(_figures(measure(fitted, side, config=settings, baseline=baseline)), how)
+    settings, fitted = trained_config(home), load(home)
+    frame = read_frame(data, time=settings.columns.time)
+    first, unseen = row_times(frame, settings.columns.time).min(), read_manifest(home).window[-2]
+    if str(first) < unseen:
+        note(
+            f"these rows begin {str(first)[:16]}, the model has seen people up to {unseen[:16]}: "
+            "where they are the same, the figures flatter it"
+        )
+    side = side_of(frame, fitted.features, settings)
+    report = measure(fitted, side, config=settings, baseline=load_baseline(home))
+    show(_figures(report), how)
 
 
 @app.command()
@@ -163,6 +176,17 @@ def compare(config: Path | None = CONFIG, data: Path | None = DATA, how: Format 
     keep = ("head", "gini", "auc", "bias", "wcal", "msle")
     rows = side_by_side(prepare(frame, settings), settings)
     show([{name: row[name] for name in keep} for row in rows], how)
+
+
+@app.command()
+def init(
+    target: Path = typer.Argument(Path("configs"), help="A folder for the two files."),
+) -> None:
+    """Write ltv.yaml and features.yaml with every setting at its default: `vibrator ltv init`."""
+    from vibrator.ltv.config import write_defaults
+
+    for path in write_defaults(target):
+        note(f"written: {path}")
 
 
 @app.command()

@@ -114,6 +114,11 @@ def read_manifest(folder: str | Path) -> Manifest:
     return manifest
 
 
+def trained_config(folder: str | Path) -> LtvConfig:
+    """The configuration that the model was trained with."""
+    return from_plain(LtvConfig, read_manifest(folder).config, at=f"{MANIFEST} config")
+
+
 def list_models(home: str | Path) -> list[str]:
     """The names of the model folders in a folder, in order."""
     return sorted(manifest.parent.name for manifest in Path(home).glob(f"*/{MANIFEST}"))

@@ -157,7 +157,10 @@ def _parse_text(column: pd.Series, kind: str) -> pd.Series:
         cells = [None if pd.isna(cell) else json.loads(cell) for cell in column]
         return pd.Series(cells, index=column.index, dtype=object)
     except ValueError as error:
-        raise BadInput(f"column {column.name!r} cannot be read as {kind}: {error}") from None
+        form = "a time as ISO 8601" if kind == "time" else f"a {kind} as JSON"
+        raise BadInput(
+            f"column {column.name!r} cannot be read as {kind}, text must spell {form}: {error}"
+        ) from None
 
 
 def read_schema(

@@ -13,7 +13,7 @@ from vibrator.checks import require_finite, require_positive, require_share
 from vibrator.errors import BadInput
 from vibrator.ltv.bids import BidRule, ThresholdPlan
 from vibrator.ltv.heads import ChainSettings
-from vibrator.ltv.plain import from_plain
+from vibrator.ltv.plain import from_plain, to_plain
 from vibrator.ltv.sampling import SAMPLERS, HistPlan
 from vibrator.ltv.selection import SelectionPlan
 
@@ -197,6 +197,22 @@ def load_config(path: str | Path | None) -> LtvConfig:
     if config.features is not None and not Path(config.features).is_absolute():
         config = dataclasses.replace(config, features=str(Path(path).parent / config.features))
     return config
+
+
+def write_defaults(folder: str | Path) -> list[Path]:
+    """The default configuration and feature plan as files to edit; none is overwritten."""
+    from vibrator.ltv.features import GROUPS, FeaturePlan  # brings pandas, late
+
+    home = Path(folder)
+    plan = FeaturePlan(groups=dict.fromkeys(GROUPS, True))
+    settings = LtvConfig(features="features.yaml")
+    paths = {home / "ltv.yaml": settings, home / "features.yaml": plan}
+    if present := [str(path) for path in paths if path.exists()]:
+        raise BadInput(f"{present} exist already; name another folder")
+    home.mkdir(parents=True, exist_ok=True)
+    for path, values in paths.items():
+        path.write_text(yaml.safe_dump(to_plain(values), sort_keys=False), encoding="utf-8")
+    return list(paths)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def explore(frame: pd.DataFrame, config: LtvConfig) -> dict[str, Any]:
         "users": int(frame[config.columns.user].nunique()),
         "kinds": dict(schema.kinds),
         "horizons": [
-            tail(labels.revenue[:, at]) | {"horizon": h} for at, h in enumerate(labels.horizons)
+            {"horizon": h} | tail(labels.revenue[:, at]) for at, h in enumerate(labels.horizons)
         ],
         "correlations": correlations(view, labels.longest),
         "histogram": histogram(labels.longest),

@@ -37,10 +37,10 @@ def read_frame(source: Any, *, time: str = "datetime") -> pd.DataFrame:
         return pd.concat(
             [read_partition(part, time=time) for part in list_partitions(path)], ignore_index=True
         )
+    if not path.exists():
+        raise BadInput(f"there is no file or folder {path}")
     if path.suffix not in READERS:
         raise UnknownName(f"{path.name} is none of {sorted(READERS)} and no folder of parquet")
-    if not path.exists():
-        raise BadInput(f"there is no file {path}")
     return READERS[path.suffix](path)
 
 

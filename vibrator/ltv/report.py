@@ -92,7 +92,8 @@ def _gain(horizon: str, found: Mapping[str, Any]) -> str:
 def _deciles(horizon: str, found: Mapping[str, Any]) -> str:
     rows = found["deciles"]
     x = [row["bucket"] for row in rows]
-    lines = [Line(name, x, [row[name] for row in rows]) for name in ("predicted", "label")]
+    named = {"predicted": "predicted", "label": "real"}
+    lines = [Line(words, x, [row[name] for row in rows]) for name, words in named.items()]
     frame = Frame(f"D{horizon}: mean by decile of prediction", x_label="decile", y_label="revenue")
     return line_chart(lines, frame)
 

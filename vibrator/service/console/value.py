@@ -129,7 +129,13 @@ def _what_if(predictor: Any, frame: Any, form: Mapping[str, str]) -> Any:
         raise BadInput(f"row must be from 1 to {len(frame)}, got {form['row']!r}")
     person = frame.iloc[row - 1].to_dict()
     answers = predictor.what_if(person, changes)
-    return table([_row(answer) for answer in answers])
+    return table([_row(_without_ends(answer)) for answer in answers])
+
+
+def _without_ends(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What-if without the ends of intervals, so that all horizons are in sight."""
+    ends = ("value_low", "value_high")
+    return {name: value for name, value in answer.items() if not name.startswith(ends)}
 
 
 def _change(line: str) -> tuple[str, Any]:
