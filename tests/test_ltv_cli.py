@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -28,7 +29,7 @@ def ask(*words):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder with people, a configuration and a model trained by the command line alone."""
-    here, before = tmp_path_factory.mktemp("stranger"), os.getcwd()
+    here, before = tmp_path_factory.mktemp("stranger"), Path.cwd()
     os.chdir(here)
     try:
         (here / "ltv.yaml").write_text(yaml.safe_dump(SETTINGS))
