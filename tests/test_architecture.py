@@ -18,7 +18,7 @@ FLOORS = (  # top to bottom; within a floor a name may use only those listed bef
     ("stores", "bandits", "datasets", "synthetic"),
     ("encoders", "encoder", "calibration", "profile", "chat"),
     ("actions", "sliders", "decisions", "rewards", "weights"),
-    ("errors", "optional", "checks", "decay", "vectors", "stats", "charts", "http"),
+    ("errors", "optional", "checks", "writing", "decay", "vectors", "stats", "charts", "http"),
 )
 STEP = {name: (-floor, place) for floor, row in enumerate(FLOORS) for place, name in enumerate(row)}
 

@@ -14,7 +14,9 @@ import typer
 from typer.testing import CliRunner
 
 from vibrator.cli import PANELS, build
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, progress, show
+from vibrator.errors import BadInput
+from vibrator.writing import write_text
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "torch", "tokenizers", "sqlite3", "httpx"}
@@ -132,6 +134,36 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         write_text(tmp_path / "page.html", "half \ud800")
     assert (tmp_path / "page.html").read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_file_in_no_folder_is_refused_by_its_own_name(tmp_path):
+    with pytest.raises(BadInput, match=r"out/page.html must lie in a folder that is there"):
+        write_text(tmp_path / "out" / "page.html", "words")
+
+
+def test_an_answer_without_rows_is_still_json(capsys):
+    show([], Format.json)
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_what_is_no_number_is_null_in_json(capsys):
+    show([{"mean": float("nan"), "n": 2}], Format.json)
+    assert json.loads(capsys.readouterr().out) == [{"mean": None, "n": 2}]
+
+
+def test_rows_come_as_they_are_made(capsys):
+    def rows():
+        yield {"n": 1}
+        assert capsys.readouterr().out == '[{"n": 1}'
+        yield {"n": 2}
+
+    show(rows(), Format.json)
+    assert capsys.readouterr().out == ',\n {"n": 2}]\n'
+
+
+def test_progress_gives_the_rows_and_leaves_stdout_alone(capsys):
+    assert list(progress(iter("abc"), "reading", 3)) == ["a", "b", "c"]
+    assert capsys.readouterr().out == ""
 
 
 SCORE = ("score", "actions.csv", "items.txt", "-s", "sliders.json", "--at", "newest")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from vibrator.actions import UserAction
 from vibrator.datasets import Query, actions, load_actions, read_action_frames, write_actions
 from vibrator.datasets import files as reader_files
-from vibrator.datasets.export import safe_cell, whole_file
 from vibrator.errors import BadInput, BadRows
+from vibrator.writing import safe_cell, whole_file
 
 HEADER = "timestamp,user_id,action_type,content,weight\n"
 PUBLISHED = [
@@ -404,8 +404,8 @@ def test_a_spreadsheet_runs_no_formula_of_ours(tmp_path):
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
     def broken(path):
-        with whole_file(path) as file:
-            file.write("half")
+        with whole_file(path) as beside:
+            beside.write_text("half")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

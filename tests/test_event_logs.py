@@ -244,6 +244,13 @@ def test_a_file_of_ones_own_needs_little(tmp_path):
         ("user_id,item_id,ts\na,b,1\n", "cat_idx or category"),
         ("user_id,item_id,ts,category\na,b,2026-03-01,c\n", "timezone"),
         ("user_id,item_id,ts,category\na,b,soon,c\n", "ISO 8601"),
+        ("user_id,item_id,ts,cat_idx\na,b,1,0\na,c,2,docs\n", "cat_idx .* got 'docs' in row 2"),
+        ("user_id,item_id,ts,cat_idx\na,b,1,-1\n", "cat_idx .* whole, from 0 on"),
+        ("user_id,item_id,ts,cat_idx\na,b,1,0.5\n", "cat_idx .* whole, from 0 on"),
+        ("user_id,item_id,ts,category\na,b,1,c\na,d,2,\n", "category .* given in every row"),
+        ("user_id,item_id,ts,cat_idx\n,b,1,0\n", "user_id .* given in every row"),
+        ("user_id,item_id,ts,cat_idx,weight\na,b,1,0,heavy\n", "weight .* finite .* 'heavy'"),
+        ("user_id,item_id,ts,cat_idx\n", "at least one event"),
         ("", "CSV"),
     ],
 )

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from vibrator.actions import UserAction
-from vibrator.cli._output import safe_cell
 from vibrator.datasets import load_actions
 from vibrator.encoder import InstructionalEncoder
 from vibrator.encoders.embedded import FOLDER, EmbeddedModel
 from vibrator.errors import ArtefactError, BadInput, VibratorError
 from vibrator.personalizer import Personalizer
 from vibrator.pipeline import SliderScorer
+from vibrator.writing import safe_cell
 
 ROOT = Path(__file__).parents[1]
 HOUSE = ROOT / "vibrator"

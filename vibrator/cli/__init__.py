@@ -20,6 +20,10 @@ from vibrator import __version__
 from vibrator.errors import MissingExtra, ModelUnavailable, StoreError, VibratorError
 
 PANELS = ("Try", "Data", "Score", "Decide", "Learn", "Rehearse", "Value", "Operate")
+AS_TYPED = {
+    "on_error='skip'": "--skip-bad-rows",
+    'InstructionalEncoder("embedded")': "--encoder embedded",
+}
 EXIT_BAD_INPUT, EXIT_MISSING, EXIT_STORE, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED = 2, 3, 4, 141, 130
 
 
@@ -75,7 +79,9 @@ def main() -> None:
     try:
         build()()
     except VibratorError as error:
-        words = str(error).replace("on_error='skip'", "--skip-bad-rows")  # as it is typed here
+        words = str(error)
+        for in_python, typed in AS_TYPED.items():
+            words = words.replace(in_python, typed)
         typer.secho(f"vibrator: {words}", fg="red", err=True)
         sys.exit(_exit_code(error))
     except OSError as error:  # a file that is not there, or may not be written

@@ -1,24 +1,23 @@
-"""Rows on stdout, in the format asked for; everything else goes to stderr or into whole files."""
+"""Rows on stdout, in the format asked for; everything else goes to stderr."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from enum import StrEnum
 from itertools import chain
-from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vibrator.writing import safe_cell
+
 Row = TypeVar("Row")
-FORMULA_STARTERS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
@@ -53,40 +52,19 @@ def progress(rows: Iterable[Row], words: str, total: int | None = None) -> Itera
     yield from track(rows, words, total, console=console, transient=True, disable=not shown)
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write to, moved there when all is written, else removed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    with whole_file(path) as beside:
-        beside.write_text(text, encoding="utf-8")
-
-
-def safe_cell(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe in front.
-
-    >>> safe_cell("=1+1"), safe_cell(-2)
-    ("'=1+1", -2)
-    """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTERS) else value
-
-
 def _write_json(rows: Iterable[Mapping[str, Any]]) -> None:
     before = "["
     for row in rows:
-        text = json.dumps(row, ensure_ascii=False, default=str, allow_nan=False)
+        told = {name: _known(value) for name, value in row.items()}
+        text = json.dumps(told, ensure_ascii=False, default=str, allow_nan=False)
         sys.stdout.write(f"{before}{text}")
         before = ",\n "
     sys.stdout.write("[]\n" if before == "[" else "]\n")
+
+
+def _known(value: Any) -> Any:
+    """JSON has no NaN and no infinity: what is no number is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write_csv(rows: Iterator[Mapping[str, Any]]) -> None:

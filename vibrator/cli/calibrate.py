@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from vibrator.cli._files import COLUMNS, SKIP, Reading, read_rows
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, show
 from vibrator.errors import BadInput, UnknownName
+from vibrator.writing import write_text
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 
 from vibrator.actions import utc_now
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, show
+from vibrator.writing import write_text
 
 PANEL = "Try"
 

@@ -9,8 +9,9 @@ from typing import Any
 import typer
 
 from vibrator.cli._files import COLUMNS, SKIP, TIMEZONE, Reading, read_rows
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, show
 from vibrator.errors import BadInput
+from vibrator.writing import write_text
 
 PANEL = "Learn"
 

@@ -8,9 +8,10 @@ from typing import Any
 import typer
 
 from vibrator.cli._files import tell
-from vibrator.cli._output import Format, note, show, whole_file
+from vibrator.cli._output import Format, note, show
 from vibrator.cli._store import ENCODER
 from vibrator.errors import BadInput, UnknownName
+from vibrator.writing import whole_file
 
 PANEL = "Score"
 ROLES = ("item", "slider", "action")

@@ -61,11 +61,11 @@ def _actions(
     seed: int,
     how: Format,
 ) -> None:
-    from vibrator.cli._output import write_text
     from vibrator.datasets import load_actions, load_sliders
     from vibrator.encoder import InstructionalEncoder
     from vibrator.evaluation.report import evaluate_actions
     from vibrator.pipeline import SliderScorer
+    from vibrator.writing import write_text
 
     named = (
         {"content": "content worth a person's time"} if sliders is None else load_sliders(sliders)

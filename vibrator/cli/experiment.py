@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, show
+from vibrator.writing import write_text
 
 PANEL = "Learn"
 app = typer.Typer(help="Experiments: try, measure, learn, challenge.", no_args_is_help=True)

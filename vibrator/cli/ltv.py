@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, show
+from vibrator.writing import write_text
 
 PANEL = "Value"
 app = typer.Typer(help="Who buys, how much, by which day.", no_args_is_help=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 import typer
 
-from vibrator.cli._output import Format, show, whole_file, write_text
+from vibrator.cli._output import Format, show
 from vibrator.errors import BadInput
+from vibrator.writing import whole_file, write_text
 
 PANEL = "Try"
 PEOPLE, DAYS, A_DAY = 40, 10, 4.0

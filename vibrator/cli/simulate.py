@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, show
+from vibrator.writing import write_text
 
 if TYPE_CHECKING:
     from vibrator.simulate.fidelity import Behaviour

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import typer
 
-from vibrator.cli._output import Format, note, show, write_text
+from vibrator.cli._output import Format, note, show
 from vibrator.cli._store import ENCODER
+from vibrator.writing import write_text
 
 PANEL = "Score"
 app = typer.Typer(help="Advice on sliders, and a map of them.", no_args_is_help=True)

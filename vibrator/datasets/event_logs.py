@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vibrator.datasets.events import EventLog, RowReport
@@ -78,10 +79,19 @@ def load_event_file(path: str | Path) -> EventLog:
         raise BadInput(
             f"{path} must have user_id, item_id, ts and cat_idx or category, got {list(events)}"
         )
-    if "cat_idx" not in events:
+    if events.empty:
+        raise BadInput(f"{path} must hold at least one event, found none")
+    for name in ("user_id", "item_id", "ts", *({"category"} & set(events))):
+        _require(events[name].notna(), events[name], "be given in every row", path)
+    if "cat_idx" in events:
+        whole = _numbers(events["cat_idx"])
+        _require((whole >= 0) & (whole % 1 == 0), events["cat_idx"], "be whole, from 0 on", path)
+        events["cat_idx"] = whole.astype(int)
+    else:
         events["cat_idx"], _ = pd.factorize(events["category"], sort=True)
-    if "weight" not in events:
-        events["weight"] = 1.0
+    weight = _numbers(events["weight"]) if "weight" in events else pd.Series(1.0, events.index)
+    _require(np.isfinite(weight), events.get("weight", weight), "be finite numbers", path)
+    events["weight"] = weight
     if not pd.api.types.is_numeric_dtype(events["ts"]):
         events["ts"] = _moments(events["ts"], path)
     last = events.sort_values("ts", kind="stable").drop_duplicates("item_id", keep="last")
@@ -100,6 +110,20 @@ def _table(path: Path) -> pd.DataFrame:
         return pd.read_csv(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} must be a CSV file, got {error}") from None
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """As numbers, NaN where a value is none."""
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    return numbers.where(np.isfinite(numbers))
+
+
+def _require(good: pd.Series, column: pd.Series, rule: str, path: str | Path) -> None:
+    if not good.all():
+        row = int(np.flatnonzero(~good.to_numpy())[0])
+        raise BadInput(
+            f"{column.name} of {path} must {rule}, got {column.iloc[row]!r} in row {row + 1}"
+        )
 
 
 def _moments(texts: pd.Series, path: str | Path) -> pd.Series:
