@@ -287,6 +287,23 @@ def test_blocks_are_cut_between_rows(tmp_path, monkeypatch, way):
     assert [action.weight for action in found] == list(range(200))
 
 
+def test_a_column_spelt_otherwise_is_pointed_out(tmp_path):
+    path = saved(tmp_path, "Timestamp,action_type,content\n2026-03-01T08:00:00Z,click,words\n")
+    with pytest.raises(BadInput, match=r"say columns=\{'timestamp': 'Timestamp'\}"):
+        list(load_actions(path))
+    (action,) = load_actions(path, columns={"timestamp": "Timestamp"})
+    assert action.timestamp == datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+def test_an_endless_object_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("vibrator.datasets.structured.LARGEST_OBJECT", 1_000)
+    monkeypatch.setattr("vibrator.datasets.structured.STEP", 100)
+    long = json.dumps({"actions": [{"action_type": "click", "content": "x" * 5_000}]})
+    found = load_actions(saved(tmp_path, long, "actions.json"), on_error="skip")
+    assert list(found) == []
+    assert "at most 1,000 letters" in found.report.rows[0].rule
+
+
 def test_faults_come_in_the_order_of_the_lines(tmp_path, monkeypatch, way):
     monkeypatch.setattr(reader_files, "BLOCK_BYTES", 200)
     monkeypatch.setattr(reader_files, "LONGEST_LINE", 1_000)

@@ -8,6 +8,7 @@ has to be edited.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
@@ -20,9 +21,10 @@ from vibrator import __version__
 from vibrator.errors import MissingExtra, ModelUnavailable, StoreError, VibratorError
 
 PANELS = ("Try", "Data", "Score", "Decide", "Learn", "Rehearse", "Value", "Operate")
-AS_TYPED = {
-    "on_error='skip'": "--skip-bad-rows",
-    'InstructionalEncoder("embedded")': "--encoder embedded",
+AS_TYPED = {  # what a message says in Python, and how it is typed here
+    r"on_error='skip'": "--skip-bad-rows",
+    r'InstructionalEncoder\("embedded"\)': "--encoder embedded",
+    r"delimiter=('.*?')": r"--delimiter \1",
 }
 EXIT_BAD_INPUT, EXIT_MISSING, EXIT_STORE, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED = 2, 3, 4, 141, 130
 
@@ -79,9 +81,7 @@ def main() -> None:
     try:
         build()()
     except VibratorError as error:
-        words = str(error)
-        for in_python, typed in AS_TYPED.items():
-            words = words.replace(in_python, typed)
+        words = as_typed(str(error))
         typer.secho(f"vibrator: {words}", fg="red", err=True)
         sys.exit(_exit_code(error))
     except OSError as error:  # a file that is not there, or may not be written
@@ -89,6 +89,20 @@ def main() -> None:
         sys.exit(EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+
+
+def as_typed(words: str) -> str:
+    """A message with its cures as options.
+
+    >>> as_typed("say delimiter=';'"), as_typed("say columns={'weight': 'Weight'}")
+    ("say --delimiter ';'", 'say --column weight=Weight')
+    """
+    if "columns={" in words:
+        words = re.sub(r"'([^']*)': '([^']*)'", r"--column \1=\2", words)
+        words = re.sub(r"columns=\{(.*)\}", lambda found: found[1].replace(", --", " --"), words)
+    for in_python, typed in AS_TYPED.items():
+        words = re.sub(in_python, typed, words)
+    return words
 
 
 def _exit_code(error: VibratorError) -> int:
@@ -107,4 +121,4 @@ def _options(
         raise typer.Exit
 
 
-__all__ = ["build", "main"]
+__all__ = ["as_typed", "build", "main"]

@@ -139,6 +139,7 @@ def find_columns(
     """Where each of our columns stands in a header; a needed one that is absent is refused."""
     require_known(columns, fields)
     wanted = {field.name: columns.get(field.name, field.name) for field in fields}
+    _require_spelling(source, header, wanted)
     needed = [theirs for f in fields if (theirs := wanted[f.name]) and f.required] + list(
         columns.values()
     )
@@ -149,6 +150,18 @@ def find_columns(
     if twice:
         raise BadInput(f"{source} must have the columns {twice} once, got {list(header)}")
     return {ours: list(header).index(name) for ours, name in wanted.items() if name in header}
+
+
+def _require_spelling(source: str, header: Sequence[str], wanted: Mapping[str, str]) -> None:
+    """Refuse `Timestamp` where `timestamp` is read: it would be passed over in silence."""
+    alike = {
+        ours: theirs
+        for ours, name in wanted.items()
+        for theirs in header
+        if name not in header and str(theirs).strip().casefold() == name.casefold()
+    }
+    if alike:
+        raise BadInput(f"{source} spells columns otherwise: say columns={alike}")
 
 
 def require_known(columns: Mapping[str, str], fields: Sequence[Field]) -> None:

@@ -167,7 +167,8 @@ def _elements(window: _Window, key: str) -> Iterator[Numbered]:
         try:
             found = window.value()
         except ValueError:
-            rule = TORN if len(window.text) - window.at <= LARGEST_OBJECT else "must be JSON"
+            torn = len(window.text) - window.at <= LARGEST_OBJECT
+            rule = TORN if torn else f"an object must be JSON of at most {LARGEST_OBJECT:,} letters"
             window.faults.note(line, "line", rule, window.shown())
             return
         yield line, found
