@@ -42,7 +42,7 @@ from vibrator.ltv.rivals import compare
 from vibrator.ltv.selection import SelectionPlan
 from vibrator.ltv.simulated import Population, simulate_users
 from vibrator.ltv.simulated_nested import add_nested, simulate_folder
-from vibrator.ltv.transactions import Log
+from vibrator.ltv.transactions import Log, fit_transactions, summarize_purchases
 
 pytestmark = pytest.mark.integration
 
@@ -576,9 +576,11 @@ def test_switching_a_group_off_takes_its_features_away(people):
 def test_selection_drops_twins_and_says_so(people):
     twin = people.assign(sessions_again=people["sessions"], constant=1.0)
     config = replace(CONFIG, selection=SelectionPlan(importance=0.0005))
-    report = train(twin, config, plan=SIMULATED_PLAN).report["selection"]
+    whole = train(twin, config, plan=SIMULATED_PLAN).report
+    report = whole["selection"]
     gone = {row["feature"]: row for row in report["dropped"]}
 
+    assert "sessions_again" in report_page(whole)
     assert gone["sessions_again"]["beside"] == "sessions"
     assert gone["constant"]["step"] == "variance"
     assert "importance" in {row["step"] for row in report["dropped"]}
@@ -648,6 +650,21 @@ def test_the_demo_makes_everything_and_refuses_a_used_folder(tmp_path):
     assert sum(report["order_violations"].values()) == 0
     with pytest.raises(BadInput, match="not empty"):
         run_demo(tmp_path / "demo", users=6000, rng=np.random.default_rng(0))
+
+
+@pytest.mark.skipif(not CDNOW.exists(), reason="CDNOW is not beside the repository")
+def test_parameters_are_those_of_the_published_reference_on_cdnow():
+    """To 1997-12-31, days, penaliser 0.001, purchases that were paid for."""
+    names = ["user_id", "date", "cds", "amount"]
+    frame = pd.read_csv(CDNOW, sep=r"\s+", skiprows=1, names=names)
+    frame["date"] = pd.to_datetime(frame["date"].astype(str))
+    log = Log(frame[frame["amount"] > 0])
+    model = fit_transactions(summarize_purchases(log, pd.Timestamp("1997-12-31"))[1])
+    found, amount = model.frequency, model.amount
+
+    reference = (0.2669, 38.0819, 0.4066, 1.3218)
+    assert (found.r, found.alpha, found.a, found.b) == pytest.approx(reference, rel=1e-3)
+    assert (amount.p, amount.q, amount.v) == pytest.approx((7.866, 2.3907, 7.2654), rel=1e-3)
 
 
 @pytest.mark.skipif(not CDNOW.exists(), reason="CDNOW is not beside the repository")

@@ -33,6 +33,10 @@ def report_page(report: Mapping[str, Any], *, title: str = "Lifetime value") -> 
     if report.get("shap"):
         bars = [Bar(row["feature"], row["mean_abs"]) for row in report["shap"][:FEATURES_SHOWN]]
         parts.append(bar_chart(bars, Frame("What the model looks at", "mean |SHAP|, log scale")))
+    if gone := report.get("selection", {}).get("dropped"):
+        parts.append(_dropped(gone))
+    if choices := report.get("choices"):
+        parts.append(_choices(choices))
     if report.get("thresholds"):
         parts.insert(1, _thresholds(report["thresholds"]))
     broken = sum(report["order_violations"].values())
@@ -64,6 +68,26 @@ def _short(figures: Mapping[str, Any], sure: Mapping[str, Any] | None = None) ->
 def _span(figures: Mapping[str, Any], low: str, high: str) -> str:
     known = figures.get(low) is not None and figures.get(high) is not None
     return f" ({tidy(figures[low])} to {tidy(figures[high])})" if known else ""
+
+
+def _dropped(rows: list[dict[str, Any]]) -> str:
+    shown = [
+        {"feature": row["feature"], "step": row["step"].replace("_", " "),
+         "figure": tidy(row["figure"]), "beside": row["beside"] or "–"}
+        for row in rows
+    ]  # fmt: skip
+    return table(shown, "Features that selection left out")
+
+
+def _choices(choices: Mapping[str, Any]) -> str:
+    """What was tried on the rows kept for deciding, and what of it was kept."""
+    rows = [
+        {"option": option, "tried": name, "mean Gini on deciding rows": _or_dash(figure),
+         "kept": "yes" if name == found["kept"] or found["kept"] is (name == "stack") else "no"}
+        for option, found in choices.items()
+        for name, figure in found.get("gini", {}).items()
+    ]  # fmt: skip
+    return table(rows, "What had to win") if rows else ""
 
 
 def _thresholds(found: Mapping[str, Any]) -> str:
