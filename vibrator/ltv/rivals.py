@@ -1,4 +1,4 @@
-"""Every head on the same bins, rows and calibration, so that they can be compared."""
+"""Every head on the same bins and rows: the chain at its calibrated level, rivals as they come."""
 
 from __future__ import annotations
 
