@@ -1,6 +1,11 @@
-"""On the light core the rooms of an absent extra are not collected; CI has them all."""
+"""What every test here lives by: rooms of absent extras are not collected, haste is no virtue."""
 
 from importlib.util import find_spec
+
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("patient")
 
 ROOMS = {
     "fastapi": ["vibrator/service/*", "tests/test_service*", "tests/test_console*"],
