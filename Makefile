@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo install test lint bench parity clean
+EXTRAS := onnx train remote langchain parquet sql boost redis postgres milvus faiss service ltv scale charts docs
+
+.PHONY: help demo install test lint bench coverage mutation site audit release parity clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -41,6 +43,23 @@ lint: install  ## ruff and mypy --strict
 bench: install  ## the bars; results in bench-results/
 	$(BIN)/python benchmarks/run.py
 
+coverage: install  ## lines and branches that the tests reach, against their bars
+	$(BIN)/python -m pytest -q --cov=vibrator --cov-report=json
+	$(BIN)/python scripts/coverage_bars.py coverage.json
+
+mutation: install  ## do the tests notice small faults? a sample of each room
+	$(BIN)/python benchmarks/mutation.py
+
+site: install  ## the documentation, built with warnings as errors, in site/
+	$(BIN)/python -m mkdocs build --strict
+
+audit: install  ## code that is a risk, licences, and the bill of materials in sbom.json
+	$(BIN)/bandit -q -lll -r vibrator
+	$(BIN)/python scripts/sbom.py $(EXTRAS) > sbom.json
+
+release: install  ## wheel and sdist in dist/, each walked from an empty environment
+	$(BIN)/python scripts/walk_release.py --keep dist
+
 parity:  ## rebuild the golden vectors of InstructorEmbedding, in an environment of their own
 	$(PYTHON) -m venv .parity-venv
 	.parity-venv/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
@@ -48,4 +67,4 @@ parity:  ## rebuild the golden vectors of InstructorEmbedding, in an environment
 	.parity-venv/bin/python scripts/make_parity_vectors.py fixtures/instructor_parity.json
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) .parity-venv bench-results vibrator-demo.html
+	rm -rf $(VENV) .parity-venv bench-results dist site sbom.json coverage.json vibrator-demo.html

@@ -45,7 +45,7 @@ class Room(NamedTuple):
 
 
 ROOMS = {
-    "decay": Room(("vibrator/decay.py",), ("tests/test_profile.py", "tests/test_intent_state.py")),
+    "decay": Room(("vibrator/decay.py",), ("tests/test_decay.py", "tests/test_profile.py")),
     "profile": Room(("vibrator/profile.py",), ("tests/test_profile.py", "tests/test_scale.py")),
     "pipeline": Room(
         ("vibrator/pipeline",),

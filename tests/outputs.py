@@ -1,11 +1,23 @@
-"""Output that a page shows, beside what was printed: the same words, nearly the same numbers."""
+"""What a page shows: its programs, and their output beside what was printed."""
 
 import re
 
 NUMBER = re.compile(r"[+−-]?\d+(?:[.,]\d+)*(?=(%?))")
 BAR = re.compile(r"[█·]+")
 ROOM = 0.05  # of a number, or five points of a percentage
+BLOCK = re.compile(
+    r"^(?:<!-- (?P<mark>[\w-]+) -->\n)?```python\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
+)
 LINES = re.compile(r"[━─┏┳┓┡╇┩└┴┘┃│]+")
+
+
+def blocks(page):
+    """The programs of a page, each with the mark that stands before it."""
+    return blocks_of(page.read_text(encoding="utf-8"))
+
+
+def blocks_of(text):
+    return [(match["mark"], match["code"]) for match in BLOCK.finditer(text)]
 
 
 def same(shown, printed):

@@ -1,12 +1,13 @@
 """Every Python block of the README and the docs runs, page by page, from an empty folder."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.outputs import blocks
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -15,15 +16,6 @@ PAGES = sorted(
     if "```python" in page.read_text(encoding="utf-8")
 )
 NEEDS_EXTRAS = {"ltv.md", "service.md"}  # their pages run in the full environment
-BLOCK = re.compile(
-    r"^(?:<!-- (?P<mark>[\w-]+) -->\n)?```python\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
-)
-
-
-def blocks(page):
-    return [
-        (match["mark"], match["code"]) for match in BLOCK.finditer(page.read_text(encoding="utf-8"))
-    ]
 
 
 def run(pieces, folder, environment):

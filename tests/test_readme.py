@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outputs import same
-from tests.test_docs import blocks
+from tests.outputs import blocks, same
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
