@@ -57,6 +57,29 @@ def test_the_user_vector_is_the_mean_of_fast_and_slow():
     assert np.allclose(reading.vector, (fast + slow) / 2, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 5, RING])
+def test_the_shares_of_the_actions_make_up_the_user_vector(count):
+    actions = log(count)
+    rows = ENCODER.encode_actions(actions)
+    kept = Profile.from_actions(actions, ENCODER).at(NOW)
+    for reading in (kept, read_actions(actions, rows, NOW)):
+        assert np.allclose(np.asarray(reading.shares) @ reading.vectors, reading.vector, atol=1e-6)
+        assert np.allclose(reading.vector, kept.vector, atol=1e-6)
+
+
+def test_the_shares_of_many_actions_are_what_is_left_of_them():
+    actions = sorted(log(60), key=lambda action: action.timestamp)
+    ages = np.array([(NOW - action.timestamp).total_seconds() / 86_400 for action in actions])
+    weights = np.array([action.weight for action in actions])
+    decays = np.exp2(-ages / np.array([[1.0], [14.0]]))
+    expected = (weights * decays / (np.abs(weights) * decays).sum(axis=1, keepdims=True)).mean(
+        axis=0
+    )
+    reading = Profile.from_actions(actions, ENCODER).at(NOW)
+    assert reading.actions == tuple(actions[-RING:])
+    assert np.allclose(reading.shares, expected[-RING:])
+
+
 def test_an_action_without_a_time_never_fades():
     actions = [UserAction("click", "plum cake"), *actions_of("ada")]
     later = NOW + timedelta(days=3650)

@@ -23,9 +23,9 @@ class Costs:
     cloud core. Measure yours and pass them.
     """
 
-    fold_user_us: float = 62.0
-    fold_kept_us: float = 34.0
-    fold_summed_us: float = 0.8
+    fold_user_us: float = 145.0
+    fold_kept_us: float = 8.0
+    fold_summed_us: float = 1.7
     score_user_us: float = 700.0  # a profile read and looked at
     score_pair_us: float = 0.5  # where only the best are kept
     online_event_us: float = 500.0  # the bar of benchmarks/stores.py: appended one by one
