@@ -120,6 +120,7 @@ def _quantize(source: Path, target: Path) -> None:
     quantization = need("onnxruntime.quantization", extra="onnx")
     graph = need("onnx", extra="onnx").load(source)
     del graph.graph.value_info[:]  # shapes from before the exporter turned its weights around
+    _approximate_gelu(graph)
     with _quiet():
         quantization.quantize_dynamic(
             graph,
@@ -129,6 +130,16 @@ def _quantize(source: Path, target: Path) -> None:
             reduce_range=True,  # 7 bits: CPUs without VNNI add pairs in 16 bits and overflow at 8
             weight_type=quantization.QuantType.QInt8,
         )
+
+
+def _approximate_gelu(graph: Any) -> None:
+    # The tanh form is within 0.001 of the exact one, far below what eight bits keep, and a third
+    # cheaper.
+    make_attribute = need("onnx.helper", extra="onnx").make_attribute
+    for node in graph.graph.node:
+        if node.op_type == "Gelu":
+            del node.attribute[:]
+            node.attribute.append(make_attribute("approximate", "tanh"))
 
 
 def _checked(network: InstructorNetwork, exported: ExportedModel, precision: str) -> float:

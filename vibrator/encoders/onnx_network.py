@@ -21,7 +21,7 @@ from vibrator.optional import need
 Vectors = NDArray[np.float32]
 
 KIND = "onnx"  # what config.json of an exported folder says under "vibrator"
-TOKENS_AT_ONCE = 512  # more of them crowd each other out of a processor's cache
+TOKENS_AT_ONCE = 384  # more of them crowd each other out of a processor's cache
 UNFUSED = ["SkipLayerNormFusion"]  # addition and normalisation apart take a third of the time
 
 
