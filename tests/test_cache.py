@@ -225,6 +225,19 @@ def test_somebody_elses_database_is_refused(tmp_path):
         SQLiteVectorCache(tmp_path / "other.db")
 
 
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"capacity": 0}, "capacity must be at least 1"),
+        ({"capacity": 1.5}, "capacity must be a whole number"),
+        ({"timeout_seconds": float("nan")}, "timeout_seconds"),
+    ],
+)
+def test_bounds_that_cannot_be_meant_are_refused(tmp_path, settings, rule):
+    with pytest.raises(BadInput, match=rule):
+        SQLiteVectorCache(tmp_path / "vectors.db", **settings)
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(StoreError, match="no folder"):
         SQLiteVectorCache(tmp_path / "absent" / "vectors.db")

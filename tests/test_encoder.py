@@ -92,6 +92,33 @@ def test_a_model_that_is_not_there_is_refused_with_both_ways_out(name):
         InstructionalEncoder(name)
 
 
+def test_no_list_of_texts_is_refused(encoder):
+    with pytest.raises(BadInput, match="list of texts, got None"):
+        encoder.encode_items(None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"cache": "vectors.db"}, "or the like, got 'vectors.db'"),
+        ({"item_instruction": None}, "item_instruction must be a text"),
+        ({"action_instruction": b"Represent: "}, "action_instruction must be a text"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(settings, rule):
+    with pytest.raises(BadInput, match=rule):
+        InstructionalEncoder("embedded", **settings)
+
+
+def test_a_hundred_thousand_texts_are_read_in_order(encoder):
+    texts = [f"night train {number}" for number in range(100_000)]
+
+    rows = encoder.encode_items(texts)
+
+    assert rows.shape == (100_000, encoder.dimensions)
+    np.testing.assert_array_equal(rows[::9_999], encoder.encode_items(texts[::9_999]))
+
+
 def test_a_model_of_your_own_is_one_registration_away(encoder):
     register_encoder("mine", lambda _config: encoder.model)
     try:

@@ -109,6 +109,35 @@ def test_with_everything_cached_no_model_is_loaded(tiny_instructor, tmp_path, mo
     np.testing.assert_array_equal(first, again)
 
 
+SCORED = """
+import sys
+from vibrator.actions import UserAction
+from vibrator.encoder import EncoderConfig, InstructionalEncoder
+from vibrator.encoders.sqlite_cache import SQLiteVectorCache
+from vibrator.pipeline import SliderScorer
+with SQLiteVectorCache(sys.argv[2]) as cache:
+    encoder = InstructionalEncoder(EncoderConfig(sys.argv[1], device="cpu"), cache=cache)
+    scorer = SliderScorer(encoder, {"quick": "short and quick", "long": "long and thorough"})
+    scores = scorer.score([UserAction("read", "a ridge walk")], "plum cake")
+    print("torch" in sys.modules, [score.probability for score in scores.values()])
+"""
+
+
+def test_a_score_with_all_texts_cached_loads_no_model(tiny_instructor, tmp_path):  # noqa: F811
+    first, again = (
+        subprocess.run(
+            [sys.executable, "-c", SCORED, str(tiny_instructor), str(tmp_path / "vectors.db")],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split(maxsplit=1)
+        for _ in range(2)
+    )
+
+    assert (first[0], again[0]) == ("True", "False")
+    assert first[1] == again[1]
+
+
 BARE = """
 import sys
 from vibrator.encoder import InstructionalEncoder

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ from tiny_instructor import tiny_instructor  # noqa: F401  # a fixture
 from vibrator.actions import UserAction
 from vibrator.decisions import Decision, Outcome
 from vibrator.encoder import InstructionalEncoder
+from vibrator.encoders.checkpoints import find_checkpoint
+from vibrator.encoders.instructor import instructed
 from vibrator.encoders.ports import EncoderConfig
 from vibrator.errors import BadInput, Refused
 from vibrator.training import (
@@ -201,6 +204,14 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
         ({"loss": "triplet"}, "contrastive"),
         ({"loss": "best"}, "one of"),
         ({"epochs": 0}, "at least 1"),
+        ({"epochs": 1.5}, "epochs must be a whole number"),
+        ({"seed": -1}, "seed"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"lora": "yes"}, "lora must be True or False"),
+        ({"training_data": ["a text"]}, "triplets or actions, got 'a text'"),
+        ({"training_data": [None]}, "triplets or actions, got None"),
+        ({"training_data": None}, "no triplets"),
+        ({"validation": [3]}, "at least one"),
         ({"lora": True}, "lora"),
         ({"training_data": []}, "no triplets"),
         ({"validation": []}, "at least one"),
@@ -235,6 +246,57 @@ def test_instructor_learns_and_reloads_to_the_same_vectors(tiny_instructor, tmp_
     np.testing.assert_array_equal(tuned.encode_items(texts), again.encode_items(texts))
     assert triplet_accuracy(again, planted(12, 4)) == triplet_accuracy(tuned, planted(12, 4))
     assert (tmp_path / "t" / "adapter").exists() == lora
+
+
+@pytest.mark.integration
+def test_an_adapter_on_its_base_gives_the_vectors_of_the_tuned_model(tiny_instructor, tmp_path):  # noqa: F811
+    peft = pytest.importorskip("peft")
+    from vibrator.encoders.torch_models import load_modules
+
+    tuned = tune_tiny(tiny_instructor, tmp_path / "t", loss="mnrl", lora=True, epochs=3)
+    config = EncoderConfig(str(tiny_instructor), device="cpu")
+    base = load_modules(find_checkpoint(config), config)
+    with warnings.catch_warnings(action="ignore"):
+        whole = peft.PeftModel.from_pretrained(base[0].auto_model, tmp_path / "t" / "adapter")
+    base[0].auto_model = whole.merge_and_unload()
+    texts = ["harbour", "knead", "long mountain trails"]
+    right = tuned.model.vectors("Represent: ", texts)
+
+    reloaded = instructed(base, config).vectors("Represent: ", texts)
+    np.testing.assert_allclose(reloaded, right, atol=1e-6)
+    untuned = InstructionalEncoder(config).model.vectors("Represent: ", texts)
+    assert np.abs(untuned - right).max() > 1e-3
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("lora", [False, True])
+def test_an_interrupted_run_on_torch_goes_on_where_it_was(
+    tiny_instructor,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    lora,
+):
+    from vibrator.training.neural import NeuralTuner
+
+    unbroken = tune_tiny(tiny_instructor, tmp_path / "a", loss="mnrl", lora=lora, epochs=3)
+    ran, epoch = [], NeuralTuner.epoch
+
+    def stopped(tuner, number):
+        if number == 2:
+            raise KeyboardInterrupt
+        return epoch(tuner, number)
+
+    monkeypatch.setattr(NeuralTuner, "epoch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tune_tiny(tiny_instructor, tmp_path / "b", loss="mnrl", lora=lora, epochs=3)
+    monkeypatch.setattr(NeuralTuner, "epoch", lambda s, n: ran.append(n) or epoch(s, n))
+    resumed = tune_tiny(tiny_instructor, tmp_path / "b", loss="mnrl", lora=lora, epochs=3)
+
+    assert ran == [2]
+    assert resumed.report.losses == pytest.approx(unbroken.report.losses, rel=1e-5)
+    np.testing.assert_allclose(
+        resumed.encode_items(["harbour"]), unbroken.encode_items(["harbour"]), atol=1e-5
+    )
 
 
 @pytest.mark.integration

@@ -69,6 +69,15 @@ class InstructionalEncoder:
         *,
         cache: VectorCache | None = None,
     ) -> None:
+        if cache is not None and not hasattr(cache, "get_many"):
+            raise BadInput(f"cache must be SQLiteVectorCache(path) or the like, got {cache!r}")
+        for name, words in (
+            ("action_instruction", action_instruction),
+            ("item_instruction", item_instruction),
+            ("slider_instruction", slider_instruction),
+        ):
+            if not isinstance(words, str):
+                raise BadInput(f"{name} must be a text, got {words!r}")
         self._given = None if config is None or isinstance(config, (str, EncoderConfig)) else config
         named = config if isinstance(config, str) else DEFAULT_MODEL
         self.config = config if isinstance(config, EncoderConfig) else EncoderConfig(named)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from vibrator.checks import require_count, require_text
+from vibrator.checks import require_count, require_positive, require_text
 from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class EncoderConfig:
             require_count(name, getattr(self, name))
         if self.dimensions is not None:
             require_count("dimensions", self.dimensions)
+        require_positive("timeout_seconds", self.timeout_seconds)
 
 
 @runtime_checkable
@@ -88,6 +89,8 @@ def require_texts(texts: Sequence[Any]) -> list[str]:
     """The texts as a list, each with words in it; instruction-text pairs are refused."""
     if isinstance(texts, (str, bytes)):
         raise BadInput(f"texts must be a list of texts, got the single text {texts[:40]!r}")
+    if texts is None:
+        raise BadInput("texts must be a list of texts, got None")
     checked = list(texts)
     for position, text in enumerate(checked):
         if isinstance(text, (list, tuple)):

@@ -14,6 +14,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from vibrator.checks import require_count, require_positive
 from vibrator.encoders.cached import KEY_BYTES, widened
 from vibrator.errors import ArtefactError, BadInput, StoreBusy, StoreError
 
@@ -49,11 +50,9 @@ class SQLiteVectorCache:
     def __init__(
         self, path: str | Path, *, capacity: int = 1_000_000, timeout_seconds: float = 30.0
     ) -> None:
-        if capacity < 1:
-            raise BadInput(f"capacity must be at least 1, got {capacity!r}")
         self.path = Path(path)
-        self.capacity = capacity
-        self.timeout_seconds = timeout_seconds
+        self.capacity = require_count("capacity", capacity)
+        self.timeout_seconds = require_positive("timeout_seconds", timeout_seconds)
         self._idle: list[sqlite3.Connection] = []
         self._process = os.getpid()
         self._lock = threading.Lock()

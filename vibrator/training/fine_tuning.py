@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibrator.actions import UserAction
+from vibrator.checks import require_count, require_positive
 from vibrator.encoder import InstructionalEncoder
 from vibrator.encoders.embedded import FOLDER, open_embedded
 from vibrator.encoders.ports import EMBEDDED, EncoderConfig, EncoderModel
@@ -66,8 +67,13 @@ class Plan:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise BadInput(f"loss must be one of {LOSSES}, got {self.loss!r}")
-        if self.epochs < 1:
-            raise BadInput(f"epochs must be at least 1, got {self.epochs!r}")
+        require_count("epochs", self.epochs)
+        if not isinstance(self.lora, bool):
+            raise BadInput(f"lora must be True or False, got {self.lora!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise BadInput(f"seed must be a whole number of at least 0, got {self.seed!r}")
+        if self.learning_rate is not None:
+            require_positive("learning_rate", self.learning_rate)
 
 
 def fine_tune_encoder(  # noqa: PLR0913  # the published signature
@@ -156,7 +162,10 @@ def _free(target: Path) -> Path:
 
 
 def _held_out(data: Iterable[Any], validation: Sequence[Triplet] | None, seed: int) -> HeldOut:
-    listed = list(data)
+    listed = [] if data is None else list(data)
+    strange = next((each for each in listed if not isinstance(each, (Triplet, UserAction))), None)
+    if strange is not None or None in listed:
+        raise BadInput(f"training_data must be triplets or actions, got {strange!r} among them")
     triplets = listed if all(isinstance(t, Triplet) for t in listed) else mine_actions(listed)
     if not triplets:
         raise BadInput(
@@ -164,8 +173,8 @@ def _held_out(data: Iterable[Any], validation: Sequence[Triplet] | None, seed: i
         )
     if validation is None:
         return hold_out(triplets, seed=seed)
-    if not validation:
-        raise BadInput("validation must hold at least one triplet, got none")
+    if not validation or not all(isinstance(each, Triplet) for each in validation):
+        raise BadInput(f"validation must hold at least one triplet, got {list(validation)[:3]!r}")
     return HeldOut(train=tuple(triplets), users=tuple(validation), later=())
 
 
