@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,7 @@ import typer
 from vibrator.actions import UserAction, utc_now
 from vibrator.checks import require_aware
 from vibrator.cli._output import note
-from vibrator.cli._store import pairs
+from vibrator.cli._store import ENCODER, pairs
 from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
@@ -55,6 +56,41 @@ class Reading(NamedTuple):
     def of(cls, columns: list[str], timezone: str, *, skip: bool, delimiter: str = ",") -> Reading:
         """From what was typed."""
         return cls(pairs(columns, "column"), timezone, "skip" if skip else "raise", delimiter)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Asked by commands that read actions: how their file is to be read."""
+
+    column: list[str] = COLUMNS
+    timezone: str = TIMEZONE
+    delimiter: str = DELIMITER
+    skip_bad_rows: bool = SKIP
+
+    def reading(self) -> Reading:
+        """From what was typed."""
+        return Reading.of(
+            self.column, self.timezone, skip=self.skip_bad_rows, delimiter=self.delimiter
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Asked by commands that score: on which sliders, by what, as of when."""
+
+    sliders: Path = SLIDERS
+    at: str = AT
+    context: str = CONTEXT
+    calibrators: Path | None = CALIBRATORS
+    encoder: str = ENCODER
+
+    def scorer(self) -> SliderScorer:
+        """A scorer over the sliders of a file, calibrated where that still belongs."""
+        return make_scorer(self.sliders, self.encoder, self.calibrators)
+
+    def given(self) -> dict[str, Any]:
+        """The context."""
+        return json_object(self.context, "context")
 
 
 def json_object(text: str, name: str) -> dict[str, Any]:

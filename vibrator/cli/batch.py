@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vibrator.cli._asked import asking
 from vibrator.cli._files import CALIBRATORS, CONTEXT, json_object, moment, read_calibrators
 from vibrator.cli._output import Format, note, show
 from vibrator.cli._store import ENCODER
@@ -23,20 +25,35 @@ app = typer.Typer(help="Score, fold, encode and evaluate parquet on many workers
 
 SOURCE = typer.Argument(..., help="A parquet file or folder, or a URL such as s3://bucket/log.")
 OUTPUT = typer.Option(..., "--output", "-o", help="A folder that all workers share; resumable.")
-WORKERS = typer.Option(0, help="Workers on this machine; 0 works right here.")
-SCHEDULER = typer.Option("", help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")
 ROWS = typer.Option(500_000, help="Rows of a piece: what a worker holds at a time.")
 DRY_RUN = typer.Option(False, "--dry-run", help="Print what it would read and take; do nothing.")
 FORMAT = typer.Option(Format.table, "--format", help="table, json or csv.")
 
 
+@dataclass(frozen=True)
+class Where:
+    """Asked by every job: who does the work."""
+
+    workers: int = typer.Option(0, help="Workers on this machine; 0 works right here.")
+    scheduler: str = typer.Option(
+        "", help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786."
+    )
+
+    def found(self) -> int | str | None:
+        """How many workers, or the address, or neither."""
+        if self.workers and self.scheduler:
+            raise BadInput("give either --workers or --scheduler, not both")
+        return self.scheduler or self.workers or None
+
+
 @app.command()
+@asking
 def profiles(
     actions: str = SOURCE,
     output: Path = OUTPUT,
     encoder: str = ENCODER,
-    workers: int = WORKERS,
-    scheduler: str = SCHEDULER,
+    *,
+    where: Where,
     rows: int = ROWS,
     dry_run: bool = DRY_RUN,
     how: Format = FORMAT,
@@ -54,12 +71,13 @@ def profiles(
     if dry_run:
         show([estimate(FoldPiece(config), pieces)], how)
         return
-    with cluster(_where(workers, scheduler)) as client:
+    with cluster(where.found()) as client:
         done = run_profiles(config, pieces, output, client=client, told=_told)
     _show(done, output, how)
 
 
 @app.command()
+@asking
 def score(
     profiles: str = SOURCE,
     items: Path = typer.Argument(..., help="What could be shown: .csv, .json, .parquet, …"),
@@ -70,8 +88,8 @@ def score(
     context: str = CONTEXT,
     calibrators: Path = CALIBRATORS,
     encoder: str = ENCODER,
-    workers: int = WORKERS,
-    scheduler: str = SCHEDULER,
+    *,
+    where: Where,
     rows: int = typer.Option(20_000, help="Profiles of a piece."),
     dry_run: bool = DRY_RUN,
     how: Format = FORMAT,
@@ -101,17 +119,18 @@ def score(
         context=context,
         calibrators=tuple((name, json.dumps(one.document())) for name, one in fitted.items()),
     )
-    _run(work, pieces, output, _where(workers, scheduler), how, dry_run=dry_run)
+    _run(work, pieces, output, where.found(), how, dry_run=dry_run)
 
 
 @app.command()
+@asking
 def encode(
     texts: str = SOURCE,
     output: Path = OUTPUT,
     role: str = typer.Option("item", help="As what they are read: item, slider or action."),
     encoder: str = ENCODER,
-    workers: int = WORKERS,
-    scheduler: str = SCHEDULER,
+    *,
+    where: Where,
     rows: int = ROWS,
     dry_run: bool = DRY_RUN,
     how: Format = FORMAT,
@@ -125,15 +144,16 @@ def encode(
     from vibrator.scale.pieces import cut
 
     work, pieces = Encode(EncoderConfig(encoder), role), cut(texts, rows=rows)
-    _run(work, pieces, output, _where(workers, scheduler), how, dry_run=dry_run)
+    _run(work, pieces, output, where.found(), how, dry_run=dry_run)
 
 
 @app.command()
+@asking
 def evaluate(
     scored: str = SOURCE,
     output: Path = OUTPUT,
-    workers: int = WORKERS,
-    scheduler: str = SCHEDULER,
+    *,
+    where: Where,
     rows: int = ROWS,
     dry_run: bool = DRY_RUN,
     how: Format = FORMAT,
@@ -151,15 +171,9 @@ def evaluate(
     if dry_run:
         show([estimate(Evaluate(), pieces)], how)
         return
-    with cluster(_where(workers, scheduler)) as client:
+    with cluster(where.found()) as client:
         run(Evaluate(), pieces, output, client=client, told=_told)
     show(measures(add_up(map(read_piece, cut(str(output))))), how)
-
-
-def _where(workers: int, scheduler: str) -> int | str | None:
-    if workers and scheduler:
-        raise BadInput("give either --workers or --scheduler, not both")
-    return scheduler or workers or None
 
 
 def _run(

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vibrator.actions import UserAction, utc_now
-from vibrator.cli._files import COLUMNS, DELIMITER, SKIP, TIMEZONE, Reading, tell
+from vibrator.cli._asked import asking
+from vibrator.cli._files import Read, Reading, tell
 from vibrator.cli._output import Format, progress, show
 from vibrator.cli._store import ENCODER, STORE, TENANT
 from vibrator.errors import BadInput
@@ -26,6 +27,7 @@ PANEL = "Data"
 BATCH = 5_000  # actions that are written together
 
 
+@asking
 def run(
     store: str = STORE,
     actions: Path | None = typer.Option(
@@ -37,10 +39,8 @@ def run(
     ),
     user: str | None = typer.Option(None, help="Whose actions they are, where no user_id says it."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and check; write nothing."),
-    column: list[str] = COLUMNS,
-    timezone: str = TIMEZONE,
-    delimiter: str = DELIMITER,
-    skip_bad_rows: bool = SKIP,
+    *,
+    read: Read,
     tenant: str = TENANT,
     encoder: str = ENCODER,
     how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
@@ -53,8 +53,7 @@ def run(
     """
     if actions is None and items is None and sliders is None:
         raise BadInput("say what to import: --actions, --items or --sliders")
-    reading = Reading.of(column, timezone, skip=skip_bad_rows, delimiter=delimiter)
-    work = _Import(reading, user, utc_now())
+    work = _Import(read.reading(), user, utc_now())
     if dry_run:
         show(work.check(actions, items, sliders), how)
         return

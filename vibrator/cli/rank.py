@@ -7,26 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vibrator.cli._asked import asking
 from vibrator.cli._files import (
     ACTIONS,
-    AT,
-    CALIBRATORS,
-    COLUMNS,
-    CONTEXT,
-    DELIMITER,
     ITEMS,
-    SKIP,
-    SLIDERS,
-    TIMEZONE,
-    Reading,
+    Read,
+    Scored,
     as_of,
-    json_object,
-    make_scorer,
     read_items,
     read_people,
 )
 from vibrator.cli._output import Format, show
-from vibrator.cli._store import ENCODER
 from vibrator.cli.score import chosen
 
 if TYPE_CHECKING:
@@ -35,34 +26,28 @@ if TYPE_CHECKING:
 PANEL = "Score"
 
 
+@asking
 def run(
     actions: Path = ACTIONS,
     items: Path = ITEMS,
-    sliders: Path = SLIDERS,
+    *,
+    scored: Scored,
     user: list[str] = typer.Option([], "--user", "-u", help="Only these people."),
     k: int = typer.Option(5, "-k", min=1, help="How many items each."),
     slider: str | None = typer.Option(None, help="By this slider instead of the mean of all."),
     diversity: float = typer.Option(0.0, min=0.0, max=1.0, help="How much sameness costs."),
-    at: str = AT,
-    context: str = CONTEXT,
-    calibrators: Path | None = CALIBRATORS,
-    column: list[str] = COLUMNS,
-    timezone: str = TIMEZONE,
-    delimiter: str = DELIMITER,
-    skip_bad_rows: bool = SKIP,
-    encoder: str = ENCODER,
+    read: Read,
     how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
 ) -> None:
     """Rank items for each person, with reasons.
 
     Example: vibrator rank actions.csv items.json --sliders sliders.json --user ada -k 3
     """
-    reading = Reading.of(column, timezone, skip=skip_bad_rows, delimiter=delimiter)
-    scorer = make_scorer(sliders, encoder, calibrators)
+    reading, scorer = read.reading(), scored.scorer()
     people = chosen(read_people(actions, reading), user)
     texts = read_items(items, reading.on_error)
-    now = as_of(at, (action for did in people.values() for action in did))
-    given = json_object(context, "context")
+    now = as_of(scored.at, (action for did in people.values() for action in did))
+    given = scored.given()
     rankings = (
         (
             name,

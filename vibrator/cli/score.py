@@ -9,27 +9,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vibrator.actions import UserAction
+from vibrator.cli._asked import asking
 from vibrator.cli._files import (
     ACTIONS,
-    AT,
-    CALIBRATORS,
-    COLUMNS,
-    CONTEXT,
-    DELIMITER,
     ITEMS,
-    SKIP,
-    SLIDERS,
-    TIMEZONE,
-    Reading,
+    Read,
+    Scored,
     as_of,
-    json_object,
-    make_scorer,
     read_items,
     read_people,
     read_rows,
 )
 from vibrator.cli._output import Format, note, progress, show
-from vibrator.cli._store import ENCODER
 from vibrator.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -39,41 +30,35 @@ PANEL = "Score"
 People = Mapping[str, list[UserAction]]
 
 
+@asking
 def run(
     actions: Path = ACTIONS,
     items: Path = ITEMS,
-    sliders: Path = SLIDERS,
+    *,
+    scored: Scored,
     user: list[str] = typer.Option([], "--user", "-u", help="Only these people."),
     shown: Path | None = typer.Option(
         None,
         help="Score only what was shown, as of then: user_id, item_id, timestamp, outcome (0 or "
         "1). One row each, for `calibrate` and `drift`.",
     ),
-    at: str = AT,
-    context: str = CONTEXT,
-    calibrators: Path | None = CALIBRATORS,
-    column: list[str] = COLUMNS,
-    timezone: str = TIMEZONE,
-    delimiter: str = DELIMITER,
-    skip_bad_rows: bool = SKIP,
-    encoder: str = ENCODER,
+    read: Read,
     how: Format = typer.Option(Format.table, "--format", help="table, json or csv."),
 ) -> None:
     """Score every person with every item on every slider, with an interval and a reason.
 
     Example: vibrator score actions.csv items.json --sliders sliders.json --user ada
     """
-    reading = Reading.of(column, timezone, skip=skip_bad_rows, delimiter=delimiter)
-    scorer = make_scorer(sliders, encoder, calibrators)
+    reading, scorer = read.reading(), scored.scorer()
     people = read_people(actions, reading)
     texts = read_items(items, reading.on_error)
-    given = json_object(context, "context")
+    given = scored.given()
     if shown is not None:
-        rows = read_rows(shown, _shown_fields(timezone), reading._replace(columns={}))
+        rows = read_rows(shown, _shown_fields(reading.timezone), reading._replace(columns={}))
         show(_of_shown(scorer, people, texts, rows, given), how)
         return
     people = chosen(people, user)
-    now = as_of(at, (action for did in people.values() for action in did))
+    now = as_of(scored.at, (action for did in people.values() for action in did))
     row = brief if how is Format.table else full
     batch = scorer.score_batch(people, texts, given, now=now)
     show(
