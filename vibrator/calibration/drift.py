@@ -173,15 +173,13 @@ def log_evidence(gains: Floats) -> Floats:
 
     What is set aside for starts yet to come, 1 / (windows + 1), is kept in hand.
     """
-    from scipy.special import logsumexp
-
-    shares = -np.log(np.arange(1, len(gains) + 1)) - np.log(np.arange(2, len(gains) + 2))
-    running = np.empty((0, gains.shape[1]))
+    windows = np.arange(1, len(gains) + 1)
+    begins = -np.log(windows * (windows + 1.0) * gains.shape[1])
+    won = np.full(gains.shape[1], -np.inf)  # a stake for each drift, from every start so far
     evidence = []
-    for window, gain in enumerate(gains):
-        running = np.vstack([running, np.zeros(gains.shape[1])]) + gain
-        won = shares[: window + 1] + logsumexp(running, axis=1) - np.log(gains.shape[1])
-        evidence.append(logsumexp([*won, -np.log(window + 2)]))
+    for begin, gain, in_hand in zip(begins, gains, -np.log(windows + 1.0), strict=True):
+        won = np.logaddexp(won, begin) + gain
+        evidence.append(np.logaddexp.reduce([*won, in_hand]))
     return np.array(evidence)
 
 

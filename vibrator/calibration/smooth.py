@@ -6,6 +6,7 @@ reflected at 0 and 1, taken at the one σ with smECE_σ = σ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 GRID = 8193  # nodes on [0, 1]; the cosine transform is fastest one above a power of two
 NARROWEST = 6 / (GRID - 1)  # width below which the grid no longer resolves the kernel
+SILENT = 9.0  # πkσ from which a wave is faded by more than 10⁻¹⁷, and left out
 RESAMPLES = 200
 
 
@@ -148,5 +150,7 @@ def smoothed(waves: Floats, width: float) -> Floats:
     """The masses blurred by the reflected Gaussian: each wave fades by exp(−(πkσ)²/2)."""
     from scipy.fft import dct
 
-    faded = waves * np.exp(-((np.pi * width * np.arange(GRID)) ** 2) / 2)
+    heard = min(GRID, math.ceil(SILENT / (np.pi * width)))
+    faded = np.zeros(GRID)
+    faded[:heard] = waves[:heard] * np.exp(-((np.pi * width * np.arange(heard)) ** 2) / 2)
     return np.asarray(dct(faded, type=1))

@@ -52,6 +52,10 @@ class EmbeddedModel:
     unknown: int = field(repr=False)
     _tokenizer: Tokenizer = field(repr=False)
     _remembered: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    _rows: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_rows", self.table * self.weights[:, None])
 
     @classmethod
     def load(cls, folder: Path | None = None) -> EmbeddedModel:
@@ -90,15 +94,30 @@ class EmbeddedModel:
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), BLOCK_TEXTS):
             block = texts[start : start + BLOCK_TEXTS]
-            out[start : start + len(block)] = self._pooled(self._token_ids(block))
+            out[start : start + len(block)] = self._pooled(*self.token_ids(block))
         return out
 
-    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, by way of its words: most words have been seen before."""
+    def token_ids(self, texts: Sequence[str]) -> tuple[Ids, Ids]:
+        """The token ids of all texts, one after the other, and how many each has.
+
+        They are found by way of the words: most words have been seen before.
+        """
         split = [text.split() for text in texts]
-        ids_of = self._ids_of(set(chain.from_iterable(split)))
-        rows = [list(chain.from_iterable(map(ids_of.__getitem__, words))) for words in split]
-        return [row[:MAX_TOKENS] or [self.unknown] for row in rows]
+        words = list(chain.from_iterable(split))
+        try:
+            ids = list(map(self._remembered.__getitem__, words))
+        except KeyError:
+            ids = list(map(self._ids_of(set(words)).__getitem__, words))
+        tokens = np.fromiter(chain.from_iterable(ids), dtype=np.intp)
+        ends = np.zeros(len(words) + 1, dtype=np.intp)
+        np.cumsum(np.fromiter(map(len, ids), np.intp, len(ids)), out=ends[1:])
+        last = np.cumsum(np.fromiter(map(len, split), np.intp, len(split)))
+        lengths = np.diff(ends[last], prepend=0)
+        if lengths.min() > 0 and lengths.max() <= MAX_TOKENS:
+            return tokens, lengths
+        rows = [row[:MAX_TOKENS] for row in np.split(tokens, ends[last[:-1]])]
+        rows = [row if len(row) else np.array([self.unknown]) for row in rows]
+        return np.concatenate(rows), np.fromiter(map(len, rows), np.intp, len(rows))
 
     def _ids_of(self, words: set[str]) -> dict[str, tuple[int, ...]]:
         """Token ids by word. Nothing is ever forgotten, so that threads can share the memory."""
@@ -112,17 +131,14 @@ class EmbeddedModel:
             known.update({w: ids for w, ids in found.items() if len(w) <= LONGEST_REMEMBERED})
         return found | {word: known[word] for word in words if word not in found}
 
-    def _pooled(self, rows: list[list[int]]) -> Floats:
+    def _pooled(self, tokens: Ids, lengths: Ids) -> Floats:
         """Add up first tokens, then second ones: longest texts first, so that each is a slice."""
-        lengths = np.array([len(row) for row in rows])
         order = np.argsort(-lengths, kind="stable")
         starts = (np.cumsum(lengths) - lengths)[order]
-        ids = np.fromiter(chain.from_iterable(rows), dtype=np.intp, count=int(lengths.sum()))
-        sums = np.zeros((len(rows), self.dimensions), dtype=np.float32)
+        sums = np.zeros((len(lengths), self.dimensions), dtype=np.float32)
         for position in range(int(lengths.max())):
             alive = int(np.count_nonzero(lengths > position))
-            token = ids[starts[:alive] + position]
-            sums[:alive] += self.table[token] * self.weights[token, None]
+            sums[:alive] += self._rows.take(tokens[starts[:alive] + position], axis=0)
         out = np.empty_like(sums)
         out[order] = sums / np.sqrt(np.square(sums).sum(axis=1, keepdims=True))
         return out

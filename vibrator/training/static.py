@@ -152,9 +152,7 @@ def _safetensors(tensors: dict[str, NDArray[np.generic]]) -> bytes:
 
 
 def _bags(model: EmbeddedModel, texts: Sequence[str]) -> sparse.csr_matrix:
-    rows = model._token_ids(texts)  # the same ids that it adds up itself
-    lengths = [len(row) for row in rows]
-    places = np.repeat(np.arange(len(rows)), lengths)
-    tokens = np.concatenate([np.asarray(row) for row in rows])
-    shape = (len(rows), len(model.table))
+    tokens, lengths = model.token_ids(texts)
+    places = np.repeat(np.arange(len(texts)), lengths)
+    shape = (len(texts), len(model.table))
     return sparse.csr_matrix((np.ones(len(tokens), np.float32), (places, tokens)), shape)
