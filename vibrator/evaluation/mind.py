@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,16 +138,18 @@ class Desk:
         return rows, clicked
 
 
-def _history(impressions: Iterable[Impression], news: dict[str, str]) -> ItemHistory:
+def _history(impressions: Sequence[Impression], news: dict[str, str]) -> ItemHistory:
     """Every showing of known news: 1 if clicked, 0 if not."""
-    shown = [
-        (one.user_id, news[key], one.at.timestamp(), float(click))
-        for one in impressions
-        for key, click in zip(one.shown, one.clicked, strict=False)
-        if key in news
-    ]
-    users, items, times, weights = zip(*shown, strict=True) if shown else ((), (), (), ())
-    return ItemHistory(users, items, times, weights)
+    users, items, times, weights = [], [], [], array("d")
+    for one in impressions:
+        words = [news.get(key) for key in one.shown[: len(one.clicked)]]
+        known = [place for place, text in enumerate(words) if text is not None]
+        users += [one.user_id] * len(known)
+        items += [words[place] for place in known]
+        times.append(np.full(len(known), one.at.timestamp()))
+        weights.extend(float(one.clicked[place]) for place in known)
+    moments = np.concatenate(times) if times else np.empty(0)
+    return ItemHistory(users, items, moments, weights)  # type: ignore[arg-type]
 
 
 def _table(rows: Floats) -> Table:

@@ -42,8 +42,8 @@ class ItemHistory:
         self,
         users: Sequence[Any],
         items: Sequence[str],
-        times: Sequence[float],
-        weights: Sequence[float],
+        times: Any,  # numbers
+        weights: Any,
     ) -> None:
         if not len(users) == len(items) == len(times) == len(weights):
             raise BadInput("users, items, times and weights must be of one length")
