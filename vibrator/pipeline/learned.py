@@ -16,12 +16,12 @@ from vibrator.pipeline.features import AT, NAMES, OF_SLIDERS, Offer, Seen
 from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
 from vibrator.pipeline.models import Model, PooledLogistic, Table, named_parts
 from vibrator.pipeline.outputs import Because, Scores
-from vibrator.pipeline.penalties import LOG_ODDS_PER_SCORE, named
+from vibrator.pipeline.penalties import LOG_ODDS_PER_SCORE, NO_PULLS, named
 from vibrator.pipeline.ranking import Contents
 from vibrator.pipeline.scorer import Person, SliderScorer
 from vibrator.pipeline.zero_shot import Z90
 from vibrator.profile import Reading
-from vibrator.vectors import logit, sigmoid, softmax
+from vibrator.vectors import sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 OWN = [AT[name] for name in OF_SLIDERS]
+SMALLEST = 1e-16  # what a float of nearly 1 still lacks
 NO_ROW = np.zeros((1, 0))  # one content that meets no penalty
 
 
@@ -53,14 +54,17 @@ class Learned:
         """Calibrated where outcomes were enough."""
         return sigmoid(raw) if self.calibrator is None else self.calibrator.transform(raw)
 
-    def interval(self, raw: Floats, spread: Floats) -> tuple[Floats, Floats, Floats]:
-        """Probability, and the ends of 90 %: the wider of the belief's reach and Venn-Abers."""
+    def interval(self, raw: Floats, spread: Floats) -> Floats:
+        """Rows: probability, and the ends of 90 %, the wider of the belief's and Venn-Abers."""
         reach = Z90 * spread
-        chance, low, high = self.probability(np.array([raw, raw - reach, raw + reach]))
-        if self.bounds is None:
-            return chance, low, high
-        under, over = self.bounds.interval(raw)
-        return chance, np.minimum(low, under), np.maximum(high, over)
+        ends = self.probability(np.array([raw, raw - reach, raw + reach]))
+        if self.bounds is not None:
+            under, over = self.bounds.interval(raw)
+            ends[1] = np.minimum(ends[1], under)
+            ends[2] = np.maximum(ends[2], over)
+        np.minimum(ends[1], ends[0], out=ends[1])
+        np.maximum(ends[2], ends[0], out=ends[2])
+        return ends
 
 
 class Answers(NamedTuple):
@@ -165,17 +169,18 @@ class LearnedScorer(SliderScorer):
         shared[:, AT["position"]] = learned.position
         segment = (context or {}).get("segment")
         at = learned.segments.index(segment) if segment in learned.segments else UNKNOWN
-        pulled = LOG_ODDS_PER_SCORE * pulls.sum(axis=1)
+        pulled: Any = LOG_ODDS_PER_SCORE * pulls.sum(axis=1) if self.penalties else 0.0
         rows = len(shared)
         if learned.whole:
             shared[:, AT["zero_shot"]] = looks.of_contents(self, seen)
-            table = Table(shared, np.full(rows, UNKNOWN), np.full(rows, at))
+            nobody = np.full(rows, UNKNOWN)
+            table = Table(shared, nobody, nobody if at == UNKNOWN else np.full(rows, at))
             raw = learned.model.raw(table) + pulled
             return Answers(offer, seen, table, raw, offer.belongs)
         wide = np.repeat(shared, count, axis=0)
         wide[:, OWN] = looks.of_sliders(self, seen, offer.belongs).reshape(-1, len(OWN))
         table = Table(wide, np.tile(np.arange(count), rows), np.full(len(wide), at))
-        raw = learned.model.raw(table) + np.repeat(pulled, count)
+        raw = learned.model.raw(table) + np.repeat(pulled, count if self.penalties else 1)
         return Answers(offer, seen, table, raw, 1.0)
 
     def chances(self, found: Answers) -> Floats:
@@ -198,7 +203,9 @@ class LearnedScorer(SliderScorer):
         evidence = 0.0 if reading is None else reading.evidence
         out = []
         for place, vector in enumerate(offer.vectors):
-            pulled = named(self.penalties, LOG_ODDS_PER_SCORE * pulls[place])
+            pulled = NO_PULLS
+            if self.penalties:
+                pulled = named(self.penalties, LOG_ODDS_PER_SCORE * pulls[place])
             reasons = [Because(reading, vector, self._named_vectors, w) for w in self._slopes]
             scores = Scores()
             for column, (name, numbered, detail) in enumerate(
@@ -228,13 +235,14 @@ class LearnedScorer(SliderScorer):
         """Contents x sliders x (log odds, probability, low, high, share): plain, for speed."""
         spread = self.learned.model.spread(found.table)
         ends = self.learned.interval(found.raw, spread)
-        chance, low, high = (found.by_content(end) * found.belongs for end in ends)
-        out = np.empty((*chance.shape, 5))
+        chances = ends.reshape(len(ends), len(found.offer.vectors), -1) * found.belongs
+        odds = chances[0] / np.maximum(1.0 - chances[0], SMALLEST)
+        if self.relative_softmax_temperature != 1.0:
+            odds **= 1.0 / self.relative_softmax_temperature
+        out = np.empty((*odds.shape, 5))
         out[:, :, 0] = found.by_content(found.raw)
-        out[:, :, 1] = chance
-        out[:, :, 2] = np.minimum(low, chance)
-        out[:, :, 3] = np.maximum(high, chance)
-        out[:, :, 4] = softmax(logit(chance), temperature=self.relative_softmax_temperature)
+        out[:, :, 1:4] = chances.transpose(1, 2, 0)
+        out[:, :, 4] = odds / odds.sum(axis=1, keepdims=True)
         plain: list[list[list[float]]] = out.tolist()
         return plain
 
