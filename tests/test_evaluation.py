@@ -76,7 +76,9 @@ def test_the_learned_scorer_beats_the_plain_ones(evaluation):
 def test_the_page_stands_alone(evaluation):
     page = evaluation.page()
 
-    assert "Does a probability mean what it says?" in page
+    for scorer in ("zero-shot", "logistic"):
+        assert f"Does a probability of {scorer} mean what it says?" in page
+    assert "How soon the yeses come" in page
     assert "worst slices" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 

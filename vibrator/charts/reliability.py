@@ -19,7 +19,7 @@ def reliability_diagram(
     side = frame.width - 80
     top = header_height(frame)
     box = Box(56, top, 56 + side, top + side)
-    tall = replace(frame, height=round(box.bottom + 122))
+    tall = replace(frame, height=round(box.bottom + 136))
     ticks = [(t, percent(t)) for t in (0.0, 0.25, 0.5, 0.75, 1.0)]
     x, y = Scale(0, 1, box.left, box.right), Scale(0, 1, box.bottom, box.top)
     axes = Axes(x, y, box, ticks, ticks)
@@ -28,7 +28,7 @@ def reliability_diagram(
         text(fact, box.left + 12, box.top + 22 + 17 * place, "label")
         for place, fact in enumerate(facts)
     )
-    strip = _histogram(histogram, x, box.bottom + 30)
+    strip = _histogram(histogram, x, box.bottom + 44)
     body = titles(frame) + axes.draw(frame) + diagonal + curves([curve], axes) + notes + strip
     said = f"{line_words([curve], frame)}. {'. '.join(facts)}"
     return document(body, tall, said)

@@ -56,6 +56,12 @@ class FitReport:
     users: Any = ()
     table: Table | None = None  # the features of what it was judged on
 
+    @property
+    def zero_shot(self) -> Floats:
+        """What the scorer that had learned nothing says of what was judged."""
+        none = np.empty(0)
+        return none if self.table is None else sigmoid(self.table.features[:, AT["zero_shot"]])
+
     def __str__(self) -> str:
         from vibrator.stats.rows import table
 

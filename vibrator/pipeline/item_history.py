@@ -35,7 +35,7 @@ class ItemHistory:
 
     >>> history = ItemHistory(["ada", "bruno"], ["soup", "soup"], [1.0, 2.0], [1.0, -1.0])
     >>> history.standing(history.places(["soup", "soup"]), np.array([1.0, 2.0])).events
-    array([0., 1.])
+    array([0, 1])
     """
 
     def __init__(
