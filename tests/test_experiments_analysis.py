@@ -195,6 +195,18 @@ def test_clusters_widen():
         analyze(experiment(), data.assign(person=1), columns=Columns(cluster="person"))
 
 
+def test_the_split_of_clusters_is_counted_in_clusters():
+    """People were assigned evenly; that some of them come back more often is no wrong split."""
+    rng = np.random.default_rng(6)
+    person = np.repeat(np.arange(200), rng.geometric(0.05, 200))
+    data = pd.DataFrame({"person": person, "variant": np.where(person % 2, "b", "a")})
+    data["value"] = rng.normal(size=len(data))
+
+    verdict = analyze(experiment(), data, columns=Columns(cluster="person"))
+    assert verdict.units == {"a": 100, "b": 100}
+    assert verdict.split.severity == "fine"
+
+
 @pytest.mark.parametrize(
     ("metric", "method"),
     [

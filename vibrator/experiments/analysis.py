@@ -14,7 +14,14 @@ from vibrator.checks import require_positive
 from vibrator.errors import BadInput
 from vibrator.experiments.conclusions import decide, says, warnings
 from vibrator.experiments.design import Experiment, Metric
-from vibrator.experiments.estimators import Columns, Readings, arms, estimate, readings
+from vibrator.experiments.estimators import (
+    Columns,
+    Readings,
+    arms,
+    counted,
+    estimate,
+    readings,
+)
 from vibrator.experiments.verdict import Finding, Verdict
 from vibrator.stats.aggregates import Sample
 from vibrator.stats.bayes import normal_belief
@@ -69,7 +76,7 @@ def analyze(
     if not experiment.metrics:
         raise BadInput(f"the experiment {experiment.id!r} has no metrics to read")
     rows = arms(frame, experiment, columns)
-    units = {label: len(mine) for label, mine in rows.items()}
+    units = counted(frame, rows, columns.cluster if experiment.mode != "paired" else None)
     needed = max(experiment.min_items, 2)
     schedule = schedule_of(experiment, max(sum(units.values()), 1))
     verdict = Verdict(

@@ -77,6 +77,21 @@ def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDAr
     return {label: np.flatnonzero(codes == code) for code, label in enumerate(experiment.labels)}
 
 
+def counted(
+    frame: Any, rows: Mapping[str, NDArray[np.intp]], cluster: str | None
+) -> dict[str, int]:
+    """The units of every arm: its rows, or its clusters where whole clusters were assigned."""
+    if cluster is None:
+        return {label: len(mine) for label, mine in rows.items()}
+    if cluster not in frame:
+        raise UnknownName(f"no column {cluster!r}; there are {list(frame.columns)}")
+    named = {label: frame[cluster].iloc[mine].unique() for label, mine in rows.items()}
+    everyone = [name for names in named.values() for name in names]
+    if len(set(everyone)) < len(everyone):
+        raise BadInput("a cluster belongs to one variant only, got one in two")
+    return {label: len(names) for label, names in named.items()}
+
+
 def estimate(experiment: Experiment, metric: Metric, pair: Arms, *, level: float) -> Effect:
     """The effect between two arms on one metric: by the design first, then by the metric's kind."""
     if experiment.mode == "paired":

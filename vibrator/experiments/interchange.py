@@ -111,14 +111,14 @@ def _entries(data: bytes) -> Iterator[Any]:
 
 def _lines(data: bytes) -> Iterator[Any]:
     text, at = _readable(data), 0
-    for line in text.splitlines(keepends=True):
+    for line in text.split("\n"):  # splitlines would cut at U+2028 inside a text, too
         if line.strip():
             try:
                 yield json.loads(line, parse_constant=_refuse_constant)
             except ValueError:
                 yield _Tear(len(text[:at].encode()))
                 return
-        at += len(line)
+        at += len(line) + 1
 
 
 def _readable(data: bytes) -> str:
