@@ -116,6 +116,12 @@ def test_recency_halves_in_twelve_hours(scorer):
     assert scorer.score([UserAction("click", "x")], "y")["trails"].features["recency"] == 1.0
 
 
+def test_a_slider_vector_of_another_width_than_the_encoder_is_named():
+    scorer = SliderScorer(ENCODER, {"depth": "technical manuals", "mine": [1.0, 0.0, 0.0]})
+    with pytest.raises(BadInput, match="'mine': 3"):
+        scorer.score(actions_of("ada"), CONTENT["depth"])
+
+
 def test_sliders_may_be_text_vectors_or_have_an_opposite_pole():
     pole = Slider("short and simple", opposite="long and detailed")
     vector = ENCODER.encode_sliders(["long mountain trails"])[0]

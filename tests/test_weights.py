@@ -34,3 +34,8 @@ def test_a_bad_weight_is_refused_by_name(bad):
 def test_a_feature_nobody_knows_is_refused():
     with pytest.raises(UnknownName, match="fame"):
         FeatureWeights(segments={"new": {"fame": 1.0}})
+
+
+def test_a_context_that_maps_nothing_is_refused():
+    with pytest.raises(BadInput, match="context must map"):
+        FeatureWeights().under(["segment"])

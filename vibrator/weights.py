@@ -82,6 +82,8 @@ class FeatureWeights:
         """The weights in this context."""
         if not context:
             return dict(self.base)
+        if not isinstance(context, Mapping):
+            raise BadInput(f"context must map names to values, got {context!r}")
         weights = dict(self.base)
         for feature, factor in self.segments.get(context.get("segment", ""), {}).items():
             weights[feature] *= factor

@@ -97,7 +97,11 @@ class SliderScorer:
     @cached_property
     def slider_vectors(self) -> Floats:
         """One unit row a slider, in their order."""
-        return np.stack([self._slider_vector(name) for name in self.sliders])
+        rows = {name: self._slider_vector(name) for name in self.sliders}
+        widths = {name: len(row) for name, row in rows.items()}
+        if len(set(widths.values())) > 1:
+            raise BadInput(f"slider vectors must be as long as the encoder's, got {widths}")
+        return np.stack(list(rows.values()))
 
     @cached_property
     def _places(self) -> dict[str, int]:
