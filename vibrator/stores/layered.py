@@ -117,9 +117,9 @@ class LayeredStore:
         """Keep, replace or (with None) remove a setting."""
         self._store.set_note(name, value)
 
-    def users(self) -> Iterator[str]:
-        """Everybody in the log."""
-        return self._store.users()
+    def users(self, after: str = "") -> Iterator[str]:
+        """Everybody in the log, in the store's own order; or those behind one of them."""
+        return self._store.users(after)
 
     def reencode(self, encode: Callable[[list[str]], Any], *, fingerprint: str) -> int:
         """Replace everything another encoder made, in the cache and beside it too."""

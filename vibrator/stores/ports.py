@@ -212,8 +212,8 @@ class Store(Protocol):
         """Keep, replace or (with None) remove a setting."""
         ...
 
-    def users(self) -> Iterator[str]:
-        """Everybody in the log."""
+    def users(self, after: str = "") -> Iterator[str]:
+        """Everybody in the log, in the store's own order; or those behind one of them."""
         ...
 
     def reencode(self, encode: Callable[[list[str]], Any], *, fingerprint: str) -> int:

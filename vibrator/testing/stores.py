@@ -41,6 +41,14 @@ class StoreContract:
         store.events.append([event("1"), event("2", "bruno"), event("3")])
         assert list(store.users()) == ["ada", "bruno"]
 
+    def test_users_go_on_behind_one_that_was_seen(self, adapter: Adapter) -> None:
+        store = adapter("a")
+        names = ["ada", "Bruno", "Ärla", "çelik", "zoe"]
+        store.events.append([event(str(place), name) for place, name in enumerate(names)])
+        listed = list(store.users())
+        assert sorted(listed) == sorted(names)
+        assert list(store.users(after=listed[2])) == listed[3:]
+
     def test_erasing_leaves_nothing_of_the_user(self, adapter: Adapter) -> None:
         store = adapter("a")
         store.events.append([event("1"), event("2", "bruno")])

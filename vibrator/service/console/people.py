@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import dropwhile, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def router(house: House, templates: Templates) -> APIRouter:
 
 
 def _following(desk: Desk, after: str) -> list[str]:
-    return list(islice(dropwhile(lambda user: user <= after, desk.store.users()), SHOWN + 1))
+    return list(islice(desk.store.users(after), SHOWN + 1))
 
 
 def _shown(desk: Desk, user: str) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
+from vibrator.actions import UserAction
 from vibrator.decisions import Decision
+from vibrator.personalizer.intake import events_of
+from vibrator.personalizer.people import resolve
 from vibrator.service.desk import Desk
 from vibrator.service.house import answer, desk_of, house_of, read
 from vibrator.service.keys import READ, WRITE
@@ -30,7 +34,7 @@ from vibrator.service.schemas import (
     documented,
 )
 from vibrator.service.serving import ScoreJob
-from vibrator.stores import Which
+from vibrator.stores import Event, Which
 from vibrator.stores.journal import ACTION
 
 router = APIRouter(tags=["the loop"])
@@ -194,23 +198,29 @@ def _ranked(desk: Desk, asked: RankIn) -> Ranked:
 
 
 def _observed(desk: Desk, told: Sequence[ActionIn], key: str | None) -> int:
-    by_user: dict[str, list[ActionIn]] = {}
-    given = {id(one): f"{key}#{place}" for place, one in enumerate(told)} if key else {}
+    """Keep all of them or none."""
+    now, by_user = desk.app.clock(), dict[str, list[UserAction]]()
+    for place, one in enumerate(told):
+        action = one.action(f"{key}#{place}" if key else None)
+        by_user.setdefault(one.user_id, []).append(action)
+    known = {user: resolve(desk.store, user) for user in by_user}
+    events = [one for user, own in by_user.items() for one in events_of(known[user], own, now)]
     if key:
-        _require_same(desk, told, given)
-    for one in told:
-        by_user.setdefault(one.user_id, []).append(one)
-    accepted = 0
-    for user, mine in by_user.items():
-        accepted += desk.app.observe(user, [one.action(given.get(id(one))) for one in mine])
+        _require_same(desk, events, now, beyond=f"{key}#{len(told)}")
+    accepted: int = desk.store.events.append(events)
+    for user in (*known, *known.values()):
         desk.readings.drop(user)
     return accepted
 
 
-def _require_same(desk: Desk, told: Sequence[ActionIn], ids: dict[int, str]) -> None:
-    """An idempotency key that comes back must come with the same words."""
-    words = {one.action_id or ids[id(one)]: (one.user_id, one.content) for one in told}
-    which = Which(kinds=(ACTION,), ids=tuple(words))
-    for event in desk.store.events.read(which):
-        if (event.user_id, event.text) != words[event.event_id]:
+def _require_same(desk: Desk, events: Sequence[Event], now: datetime, *, beyond: str) -> None:
+    """An idempotency key that comes back must come with the same actions."""
+    sent = {event.event_id: event for event in events}
+    for kept in desk.store.events.read(Which(kinds=(ACTION,), ids=(*sent, beyond))):
+        again = sent.get(kept.event_id)
+        if again is None or not _same(kept, again) or again.at not in {now, kept.at}:
             raise Problem(409, "key used", "Idempotency-Key came with other actions before")
+
+
+def _same(kept: Event, again: Event) -> bool:
+    return (kept.user_id, kept.text, kept.body) == (again.user_id, again.text, again.body)

@@ -62,13 +62,13 @@ class PostgresStore:
                     (self.tenant, name, value),
                 )
 
-    def users(self) -> Iterator[str]:
-        """Everybody in the log."""
+    def users(self, after: str = "") -> Iterator[str]:
+        """Everybody in the log, in the store's own order; or those behind one of them."""
         sql = (
             "SELECT DISTINCT user_id FROM events WHERE tenant = %s AND user_id > %s"
             " ORDER BY user_id LIMIT %s"
         )
-        last = ""
+        last = after
         while rows := self._pool.rows(sql, (self.tenant, last, USERS_AT_ONCE)):
             yield from (user for (user,) in rows)
             last = rows[-1][0]

@@ -69,13 +69,13 @@ class SQLiteStore:
                     (self.tenant, name, value),
                 )
 
-    def users(self) -> Iterator[str]:
-        """Everybody in the log."""
+    def users(self, after: str = "") -> Iterator[str]:
+        """Everybody in the log, in the store's own order; or those behind one of them."""
         sql = (
             "SELECT DISTINCT user_id FROM events WHERE tenant = ? AND user_id > ?"
             " ORDER BY user_id LIMIT ?"
         )
-        last = ""
+        last = after
         while rows := self.database.rows(sql, (self.tenant, last, USERS_AT_ONCE)):
             yield from (user for (user,) in rows)
             last = rows[-1][0]
