@@ -144,6 +144,11 @@ class InstructionalEncoder:
         """One row a piece of content."""
         return self._encode(Role(self.item_instruction), texts)
 
+    def remembers_items(self, texts: Iterable[str]) -> bool:
+        """Whether `encode_items` would answer from memory, without reading any of them."""
+        known = self._memory.get(Role(self.item_instruction), {})
+        return all(text in known for text in texts)
+
     def encode_sliders(self, texts: Iterable[str]) -> Matrix:
         """One row a slider text."""
         return self._encode(Role(self.slider_instruction), texts)

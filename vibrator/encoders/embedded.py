@@ -84,6 +84,11 @@ class EmbeddedModel:
         return False
 
     @property
+    def instant(self) -> bool:
+        """Yes: no cache outside the process is as quick."""
+        return True
+
+    @property
     def dimensions(self) -> int:
         """How long a vector is."""
         return int(self.table.shape[1])

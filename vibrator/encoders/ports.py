@@ -82,6 +82,11 @@ class EncoderModel(Protocol):
         ...
 
 
+def is_instant(model: EncoderModel) -> bool:
+    """Whether it says that it reads a text quicker than a store finds its vector."""
+    return bool(getattr(model, "instant", False))
+
+
 Factory = Callable[[EncoderConfig], EncoderModel]
 
 

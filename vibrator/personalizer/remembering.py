@@ -8,10 +8,14 @@ from typing import Any
 from vibrator.actions import UserAction, action_type
 from vibrator.encoder import InstructionalEncoder, Role
 from vibrator.encoders.cached import CachedModel, VectorCache, VectorKind
+from vibrator.encoders.ports import is_instant
 
 
 def remembering(encoder: Any, cache: VectorCache) -> Any:
-    """The same encoder reading through the store's cache; one of another make is used as it is."""
+    """The same encoder reading through the store's cache; one of another make is used as it is.
+
+    A model that reads a text in less time than the store needs to look for it goes without.
+    """
     if not isinstance(encoder, InstructionalEncoder):
         return encoder
     twin = InstructionalEncoder(
@@ -21,7 +25,9 @@ def remembering(encoder: Any, cache: VectorCache) -> Any:
         encoder.slider_instruction,
     )
     # Set where the late property would put it: alignment and options stay the encoder's own.
-    vars(twin)["model"] = CachedModel(encoder.model, cache, encoder.config.precision)
+    model = encoder.model
+    kept = model if is_instant(model) else CachedModel(model, cache, encoder.config.precision)
+    vars(twin)["model"] = kept
     return twin
 
 

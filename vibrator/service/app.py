@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Door:
         app.include_router(router)
     static = files("vibrator.service.console").joinpath("static")
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
-    door = Door(app, given, keyring, house.metrics)
+    door = Door(app, given, keyring, house.metrics, hot=loop.HOT)
     if given.console:
         app.include_router(console_router(house, door.sessions), include_in_schema=False)
     _speak_problems(app)

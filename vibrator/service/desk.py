@@ -58,7 +58,7 @@ class Readings:
     def get(self, user: str, read: Callable[[], Still]) -> Still:
         """The reading kept, or a fresh one."""
         kept = self._kept.get(user)
-        if kept is not None and kept.still is not None and monotonic() - kept.made < self._seconds:
+        if kept is not None and kept.still is not None and self._fresh(kept):
             return kept.still
         mark = _Kept()
         if len(self._kept) >= MOST_KEPT:
@@ -68,6 +68,11 @@ class Readings:
         mark.made, mark.still = monotonic(), still  # seen only if nothing dropped the mark
         return still
 
+    def has(self, user: str) -> bool:
+        """Whether one is kept that is fresh enough."""
+        kept = self._kept.get(user)
+        return kept is not None and kept.still is not None and self._fresh(kept)
+
     def drop(self, user: str) -> None:
         """Something was learnt of this user."""
         self._kept.pop(user, None)
@@ -75,6 +80,9 @@ class Readings:
     def clear(self) -> None:
         """Something changed for everybody."""
         self._kept.clear()
+
+    def _fresh(self, kept: _Kept) -> bool:
+        return monotonic() - kept.made < self._seconds
 
 
 class Desk:

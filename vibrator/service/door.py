@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 
 from vibrator.service.keys import OWNER, Caller, Keyring
 from vibrator.service.limits import RateLimit
@@ -20,6 +24,7 @@ from vibrator.service.sessions import Sessions
 from vibrator.service.settings import Settings
 
 Message = MutableMapping[str, Any]
+Endpoint = Callable[[Request], Awaitable[Response]]
 CALLER = "vibrator.caller"  # where the scope of a request keeps who asks
 OPEN_PATHS = ("/healthz", "/readyz", "/console/login", "/static/", "/openapi.json")
 UPLOADS = "/console/value/score"
@@ -39,10 +44,16 @@ class Door:
     """ASGI around the application; no words of users ever reach its log."""
 
     def __init__(
-        self, app: Any, settings: Settings, keyring: Keyring | None, metrics: Metrics
+        self,
+        app: Any,
+        settings: Settings,
+        keyring: Keyring | None,
+        metrics: Metrics,
+        *,
+        hot: Mapping[str, Endpoint] = MappingProxyType({}),
     ) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
-        self.keyring = keyring
+        self.keyring, self.hot = keyring, dict(hot)
         self.sessions = Sessions()
         self.rates = RateLimit(monotonic)
 
@@ -57,12 +68,25 @@ class Door:
             self._admit(scope, headers)
             carried = self._weighed(scope["path"], headers, receive)
             async with asyncio.timeout(self.settings.request_seconds):
-                await self.app(scope, carried, sent)
+                await self._within(scope, carried, sent)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             await self._refuse(error, scope, receive, sent)
         if sent.status == 429:
             self.metrics.turned_away.inc()
         self.metrics.took(route_of(scope), sent.status, monotonic() - started)
+
+    async def _within(self, scope: Any, carried: Any, sent: _Sent) -> None:
+        """The application; straight to the endpoint where its routing would take most of the time.
+
+        Such an endpoint takes nothing but the request; what it raises is answered by `_refuse`.
+        """
+        endpoint = self.hot.get(scope["path"]) if scope["method"] == "POST" else None
+        if endpoint is None:
+            await self.app(scope, carried, sent)
+            return
+        scope["app"], scope["route"] = self.app, _Template(scope["path"])
+        response = await endpoint(Request(scope, carried))
+        await response(scope, carried, sent)
 
     def _admit(self, scope: Any, headers: Headers) -> None:
         path, method = scope["path"], scope["method"]
@@ -116,6 +140,13 @@ class Door:
         if sent.status:
             return  # too late for another answer: the connection ends here
         await problem_of(error)(scope, receive, sent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """What `route_of` reads of a route."""
+
+    path: str
 
 
 class _Sent:

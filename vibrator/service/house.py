@@ -18,7 +18,7 @@ from vibrator.service.lanes import Batches, Lane
 from vibrator.service.metrics import CountedModel, Metrics
 from vibrator.service.problems import Problem
 from vibrator.service.schemas import Scored, value_at
-from vibrator.service.serving import ScoreJob, score_together
+from vibrator.service.serving import ScoreJob, is_quick, score_together
 from vibrator.service.settings import Settings
 
 Body = TypeVar("Body")
@@ -44,7 +44,7 @@ class House:
     def __post_init__(self) -> None:
         given = self.settings
         self.lane = Lane("work", threads=given.threads, room=given.queue)
-        self.scoring = Batches("scoring", score_together, room=given.queue)
+        self.scoring = Batches("scoring", score_together, room=given.queue, quick=is_quick)
         self.desks = Desks(given, self._encoder())
         watch = self.metrics.watch
         watch("vibrator_encoder_queue", "Scores that wait", lambda: self.scoring.waiting)

@@ -47,7 +47,9 @@ class Batches(Generic[Job, Answer]):
     """One thread that takes everything that has gathered, whenever it is free.
 
     No waiting for company: alone a job starts at once, under load batches grow by themselves.
-    `serve` answers each job of a batch, in order, with a result or an exception.
+    `serve` answers each job of a batch, in order, with a result or an exception. Jobs that are
+    `quick` are served by the event loop itself, those of one turn of it together: handing them to
+    a thread would take longer than the work.
     """
 
     def __init__(
@@ -56,30 +58,44 @@ class Batches(Generic[Job, Answer]):
         serve: Callable[[Sequence[Job]], Sequence[Answer | Exception]],
         *,
         room: int,
+        quick: Callable[[Job], bool] = lambda _job: False,
     ) -> None:
         self.name, self.room = name, room
-        self._serve = serve
+        self._serve, self._quick = serve, quick
         self._waiting: deque[tuple[Job, asyncio.Future[Answer]]] = deque()
+        self._gathered: list[tuple[Job, asyncio.Future[Answer]]] = []
         self._busy = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     @property
     def waiting(self) -> int:
         """How many jobs wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._gathered)
 
     async def submit(self, job: Job) -> Answer:
         """The answer to one job; more than may wait is turned away."""
-        require_room(self.name, len(self._waiting), self.room)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((job, future))
-        if not self._busy:
-            self._start()
+        require_room(self.name, self.waiting, self.room)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        if self._quick(job):
+            if not self._gathered:
+                loop.call_soon(self._serve_gathered)
+            self._gathered.append((job, future))
+        else:
+            self._waiting.append((job, future))
+            if not self._busy:
+                self._start()
         return await future
 
     def close(self) -> None:
         """Finish the batch at hand."""
         self._thread.shutdown(wait=True)
+
+    def _serve_gathered(self) -> None:
+        few, self._gathered = self._gathered[:LARGEST_BATCH], self._gathered[LARGEST_BATCH:]
+        if self._gathered:
+            asyncio.get_running_loop().call_soon(self._serve_gathered)
+        _answer([future for _, future in few], self._serve([job for job, _ in few]))
 
     def _start(self) -> None:
         few = [self._waiting.popleft() for _ in range(min(LARGEST_BATCH, len(self._waiting)))]
@@ -94,17 +110,20 @@ class Batches(Generic[Job, Answer]):
         futures: Sequence[asyncio.Future[Answer]],
     ) -> None:
         error = done.exception()
-        answers = [error] * len(futures) if error is not None else done.result()
-        for future, answer in zip(futures, answers, strict=True):
-            if future.done():  # its caller went away
-                continue
-            if isinstance(answer, BaseException):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        _answer(futures, [error] * len(futures) if error is not None else done.result())
         self._busy = False
         if self._waiting:
             self._start()
+
+
+def _answer(futures: Sequence[asyncio.Future[Any]], answers: Sequence[Any]) -> None:
+    for future, answer in zip(futures, answers, strict=True):
+        if future.done():  # its caller went away
+            continue
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
 
 
 def require_room(name: str, waiting: int, room: int) -> None:

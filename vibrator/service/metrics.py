@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.samples import Sample
 
 from vibrator.decisions import Decision
-from vibrator.encoders.ports import EncoderModel
+from vibrator.encoders.ports import EncoderModel, is_instant
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 __all__ = ["CONTENT_TYPE_LATEST", "CountedModel", "Metrics"]
@@ -103,6 +103,11 @@ class CountedModel:
     def revision(self) -> str:
         """The model's."""
         return self._model.revision
+
+    @property
+    def instant(self) -> bool:
+        """The model's."""
+        return is_instant(self._model)
 
     @property
     def dimensions(self) -> int:

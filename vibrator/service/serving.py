@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from vibrator.actions import UserAction
+from vibrator.encoders.ports import is_instant
 from vibrator.errors import UnknownName, VibratorError
 from vibrator.personalizer import Personalizer
 from vibrator.pipeline import Scores, SliderOutput
@@ -16,6 +17,7 @@ from vibrator.profile import Profile
 from vibrator.service.desk import Desk
 from vibrator.service.schemas import Deed, Scored, ScoreIn, SliderScore
 
+QUICK_TEXTS, QUICK_CHARACTERS = 8, 1_000  # less than a millisecond of work in all
 CONTENT = "content"  # the name under which a single text is scored
 
 
@@ -25,6 +27,18 @@ class ScoreJob:
 
     desk: Desk
     asked: ScoreIn
+
+
+def is_quick(job: ScoreJob) -> bool:
+    """Whether the person is read and the texts are remembered, or few and soon read."""
+    desk, asked = job.desk, job.asked
+    if asked.user_id is None or asked.items or not desk.readings.has(asked.user_id):
+        return False
+    texts, encoder = _texts(asked), desk.app.encoder
+    if len(texts) > QUICK_TEXTS:
+        return False
+    short = is_instant(encoder.model) and sum(map(len, texts)) <= QUICK_CHARACTERS
+    return short or encoder.remembers_items(texts)
 
 
 def score_together(jobs: Sequence[ScoreJob]) -> list[Scored | Exception]:

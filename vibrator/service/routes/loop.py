@@ -144,6 +144,15 @@ async def actions(
     return answer(ActionsTold(accepted=accepted, received=len(listed)))
 
 
+HOT = {
+    "/v1/score": score,
+    "/v1/score/batch": score_batch,
+    "/v1/rank": rank,
+    "/v1/decide": decide,
+    "/v1/outcomes": outcomes,
+}  # asked most, and with nothing but a body: the door leads straight to them
+
+
 def decided(decision: Decision) -> Decided:
     """A decision as the API tells it."""
     return Decided(
