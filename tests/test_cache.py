@@ -238,6 +238,12 @@ def test_bounds_that_cannot_be_meant_are_refused(tmp_path, settings, rule):
         SQLiteVectorCache(tmp_path / "vectors.db", **settings)
 
 
+@pytest.mark.parametrize("path", [None, 3, "", "a\0b"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(BadInput, match="path must be a path"):
+        SQLiteVectorCache(path)
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(StoreError, match="no folder"):
         SQLiteVectorCache(tmp_path / "absent" / "vectors.db")

@@ -10,6 +10,7 @@ import pytest
 from tests.people import actions_of
 from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
+from vibrator.encoders.embedded import FOLDER
 from vibrator.encoders.ports import EncoderConfig
 from vibrator.encoders.registry import MODELS, register_encoder
 from vibrator.errors import BadInput, ModelUnavailable, UnknownName
@@ -84,12 +85,53 @@ def test_bad_texts_are_refused_by_place(encoder, texts, named):
         encoder.encode_items(texts)
 
 
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
 @pytest.mark.parametrize("name", ["no-such-model", "./no/such/folder", "/no/such/folder"])
-def test_a_model_that_is_not_there_is_refused_with_both_ways_out(name):
+def test_a_model_that_is_not_there_is_refused_with_both_ways_out(name, backend):
     with pytest.raises(
         (UnknownName, ModelUnavailable), match=r'local folder.*InstructionalEncoder."embedded"'
     ):
-        InstructionalEncoder(name)
+        InstructionalEncoder(EncoderConfig(name, backend=backend))
+
+
+def test_a_folder_is_named_by_a_path_too(encoder):
+    assert InstructionalEncoder(FOLDER).dimensions == encoder.dimensions
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "rule"),
+    [
+        ("embedded", {"backend": "onnx"}, "backend of a model of kind 'embedded'"),
+        ("embedded", {"precision": "int8"}, "precision .* got 'int8'"),
+        ("embedded", {"device": "cuda"}, "device .* got 'cuda'"),
+        ("embedded", {"device": 3}, "device must be a text"),
+        ("hkunlp/instructor-base", {"backend": "onxx"}, r"\('torch', 'onnx'\), got 'onxx'"),
+        ("hkunlp/instructor-base", {"precision": "int8"}, "'int8' needs backend='onnx'"),
+        ("hkunlp/instructor-base", {"backend": "onnx", "precision": "bf16"}, "fp32"),
+        ("hkunlp/instructor-base", {"backend": "onnx", "device": "cuda"}, "device"),
+        ("sentence:some/model", {"backend": "onnx"}, "without 'sentence:'"),
+        ("http://localhost:1/v1#model", {"precision": "int8"}, "kind 'remote'"),
+    ],
+)
+def test_a_way_of_running_that_a_kind_has_not_is_refused_at_once(name, settings, rule):
+    with pytest.raises(BadInput, match=rule):
+        InstructionalEncoder(EncoderConfig(name, **settings))
+
+
+@pytest.mark.parametrize("strange", [3, {"model_name": "embedded"}, ["embedded"]])
+def test_what_is_no_model_is_refused_at_once(strange):
+    with pytest.raises(BadInput, match="an encoder must be"):
+        InstructionalEncoder(strange)
+
+
+@pytest.mark.parametrize("actions", [None, ["a tent"], [UserAction("read", "a tent"), None]])
+def test_what_is_no_list_of_actions_is_refused(encoder, actions):
+    with pytest.raises(BadInput, match="list of UserAction"):
+        encoder.encode_actions(actions)
+
+
+def test_a_text_with_a_nul_in_it_is_read(encoder):
+    assert encoder.encode_items(["a\0tent", "\0"]).shape == (2, encoder.dimensions)
 
 
 def test_no_list_of_texts_is_refused(encoder):

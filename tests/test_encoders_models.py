@@ -161,6 +161,21 @@ def test_an_exported_folder_opens_without_torch(minilm, tmp_path):
     assert done.stdout.strip() == "(1, 384) False"
 
 
+@pytest.mark.parametrize(
+    ("name", "folder", "rule"),
+    [
+        ("embedded", "new", "'embedded' is 'embedded'"),
+        ("hkunlp/instructor-base", None, "folder must be a path"),
+        ("hkunlp/instructor-base", "", "must not exist yet"),
+    ],
+)
+def test_an_export_that_cannot_be_is_refused_before_it_begins(tmp_path, name, folder, rule):
+    from vibrator.encoders.onnx_export import export_onnx
+
+    with pytest.raises(BadInput, match=rule):
+        export_onnx(name, None if folder is None else tmp_path / folder)
+
+
 @pytest.mark.integration
 def test_an_export_that_strays_is_refused(tiny_instructor, tmp_path, monkeypatch):  # noqa: F811
     from vibrator.encoders import onnx_export
@@ -198,16 +213,6 @@ def test_a_folder_with_torn_weights_is_refused(tmp_path):
 
     with pytest.raises(ModelUnavailable, match="could not be loaded"):
         open_model(EncoderConfig(str(tmp_path), device="cpu")).vectors("", ["a"])
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize(
-    ("settings", "rule"),
-    [({"precision": "int8"}, "backend='onnx'"), ({"backend": "onnx", "precision": "bf16"}, "fp32")],
-)
-def test_a_precision_that_is_not_there_is_refused(minilm, settings, rule):
-    with pytest.raises(BadInput, match=rule):
-        open_model(EncoderConfig(minilm, **settings)).vectors("", ["a"])
 
 
 @pytest.mark.integration

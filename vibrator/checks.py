@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from datetime import UTC, datetime
 from numbers import Integral, Real
+from pathlib import Path
 
 from vibrator.errors import BadInput
 
@@ -72,3 +74,15 @@ def require_aware(name: str, value: object) -> datetime:
         return value.astimezone(UTC)
     except OverflowError:
         raise BadInput(f"{name} must lie in the years 1 to 9999 of UTC, got {value!r}") from None
+
+
+def require_path(name: str, value: object) -> Path:
+    """The path of a file or folder, as a text or a path.
+
+    >>> require_path("folder", None)
+    Traceback (most recent call last):
+    vibrator.errors.BadInput: folder must be a path, got None
+    """
+    if not isinstance(value, (str, os.PathLike)) or not str(value) or "\0" in str(value):
+        raise BadInput(f"{name} must be a path, got {value!r}")
+    return Path(value)

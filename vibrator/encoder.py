@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,13 @@ from vibrator.actions import UserAction, action_type
 from vibrator.checks import require_text
 from vibrator.encoders.background import background_digest, background_mean
 from vibrator.encoders.cached import ReadThrough, VectorCache, VectorKind
-from vibrator.encoders.ports import DEFAULT_MODEL, EncoderConfig, EncoderModel, require_texts
+from vibrator.encoders.ports import (
+    DEFAULT_MODEL,
+    EncoderConfig,
+    EncoderModel,
+    require_model,
+    require_texts,
+)
 from vibrator.encoders.registry import kind_of, open_model
 from vibrator.errors import BadInput
 from vibrator.vectors import blocks, layer_norm
@@ -62,7 +69,7 @@ class InstructionalEncoder:
 
     def __init__(
         self,
-        config: EncoderConfig | str | EncoderModel | None = None,
+        config: EncoderConfig | str | os.PathLike[str] | EncoderModel | None = None,
         action_instruction: str = ACTION_INSTRUCTION,
         item_instruction: str = ITEM_INSTRUCTION,
         slider_instruction: str = SLIDER_INSTRUCTION,
@@ -78,6 +85,8 @@ class InstructionalEncoder:
         ):
             if not isinstance(words, str):
                 raise BadInput(f"{name} must be a text, got {words!r}")
+        if isinstance(config, os.PathLike):
+            config = str(config)
         self._given = None if config is None or isinstance(config, (str, EncoderConfig)) else config
         named = config if isinstance(config, str) else DEFAULT_MODEL
         self.config = config if isinstance(config, EncoderConfig) else EncoderConfig(named)
@@ -91,6 +100,8 @@ class InstructionalEncoder:
         self._lock = threading.Lock()
         if self._given is None:
             kind_of(self.config)  # an unknown name is refused here, not at the first text
+        else:
+            require_model(self._given)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travels as its configuration; memory and cache stay behind, vectors come out the same."""
@@ -130,7 +141,7 @@ class InstructionalEncoder:
 
     def encode_actions(self, actions: Iterable[UserAction]) -> Matrix:
         """One row an action, read with its wording."""
-        listed = list(actions)
+        listed = _listed(actions)
         kinds = {action.action_type for action in listed}
         roles = {kind: Role(self.action_instruction, action_type(kind).wording) for kind in kinds}
         known = {kind: self._memory.get(role, {}) for kind, role in roles.items()}
@@ -245,6 +256,16 @@ class InstructionalEncoder:
                 self._memory, self._older = {}, self._memory  # two generations share the room
             for (role, text), row in rows.items():
                 self._memory.setdefault(role, {})[text] = row
+
+
+def _listed(actions: Iterable[UserAction]) -> list[UserAction]:
+    if not isinstance(actions, Iterable):
+        raise BadInput(f"actions must be a list of UserAction, got one {type(actions).__name__}")
+    listed = list(actions)
+    strange = {kind.__name__ for kind in set(map(type, listed)) if not issubclass(kind, UserAction)}
+    if strange:
+        raise BadInput(f"actions must be a list of UserAction, got {sorted(strange)} in it")
+    return listed
 
 
 def _found(remembered: Remembered, keys: Iterable[tuple[Role, str]]) -> dict[tuple[Role, str], Row]:

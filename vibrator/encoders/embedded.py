@@ -153,7 +153,9 @@ def open_embedded(config: EncoderConfig) -> EmbeddedModel:
     """The model that ships inside, loaded once, or one of its kind from the folder named."""
     if config.dimensions is not None or config.revision is not None:
         raise BadInput("the embedded model has one revision and one number of dimensions")
-    return _loaded(FOLDER if config.model_name == EMBEDDED else Path(config.model_name))
+    return _loaded(
+        FOLDER if config.model_name == EMBEDDED else Path(config.model_name).expanduser()
+    )
 
 
 @cache

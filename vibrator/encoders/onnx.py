@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -11,10 +11,8 @@ from vibrator.encoders.checkpoints import Checkpoint, find_checkpoint
 from vibrator.encoders.late import LateModel
 from vibrator.encoders.onnx_network import KIND, ExportedModel, OnnxNetwork, exported_revision
 from vibrator.encoders.ports import EncoderConfig
-from vibrator.encoders.registry import kind_of
+from vibrator.encoders.registry import kind_of_name
 from vibrator.errors import BadInput
-
-PRECISIONS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,6 @@ class Exporting:
 
 def open_onnx(config: EncoderConfig) -> LateModel:
     """An exported folder, or any Instructor or sentence model, exported at its first text."""
-    if config.precision not in PRECISIONS:
-        raise BadInput(f"precision must be one of {PRECISIONS} on onnx, got {config.precision!r}")
     folder = Path(config.model_name).expanduser()
     if Checkpoint(config.model_name, folder).facts("config.json").get("vibrator") == KIND:
         exported = ExportedModel(folder)
@@ -60,7 +56,7 @@ def open_onnx(config: EncoderConfig) -> LateModel:
     planned = Exporting(find_checkpoint(config), config.precision)
     return LateModel(
         planned, config, lambda: _exported_network(planned, config),
-        takes_instructions=kind_of(replace(config, backend="torch")) == "instructor",
+        takes_instructions=kind_of_name(config.model_name) == "instructor",
     )  # fmt: skip
 
 
@@ -68,5 +64,9 @@ def _exported_network(planned: Exporting, config: EncoderConfig) -> OnnxNetwork:
     if not (planned.folder / "config.json").exists():
         from vibrator.encoders.onnx_export import export_onnx
 
-        export_onnx(config.model_name, planned.folder, config=config)
+        try:
+            export_onnx(config.model_name, planned.folder, config=config)
+        except (BadInput, OSError):
+            if not (planned.folder / "config.json").exists():  # else another process was first
+                raise
     return OnnxNetwork(ExportedModel(planned.folder), config.batch_size)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vibrator.checks import require_path
 from vibrator.encoders.background import background_texts
 from vibrator.encoders.checkpoints import Checkpoint, find_checkpoint
 from vibrator.encoders.instructor import InstructorNetwork, instructed
@@ -27,6 +28,7 @@ from vibrator.optional import need
 
 Vectors = NDArray[np.float32]
 
+EXPORTED = ("instructor", "sentence")
 INPUTS = ("input_ids", "attention_mask", "pooling_mask")
 LEAST_COSINE = {"fp32": 0.9999, "int8": 0.99}  # mean, to torch in fp32, over the background texts
 CHECK_INSTRUCTION = "Represent the content for matching preferences: "
@@ -44,20 +46,28 @@ def export_onnx(
     Gives the mean cosine between the export's vectors and torch's; an export that strays too far
     is refused, and nothing is left of it.
     """
+    target = require_path("folder", folder)
+    if target.exists():
+        raise BadInput(f"folder must not exist yet, got {str(target)!r}")
     asked = config or EncoderConfig(model_name, precision=precision)
     if asked.precision not in LEAST_COSINE:
         raise BadInput(f"precision must be one of {[*LEAST_COSINE]}, got {asked.precision!r}")
     plain = replace(asked, backend="torch", precision="fp32", device="cpu", dimensions=None)
+    kind = kind_of(plain)
+    if kind not in EXPORTED:
+        raise BadInput(
+            f"models of the kinds {EXPORTED} can be exported, {model_name!r} is {kind!r}"
+        )
     found = find_checkpoint(plain)
-    target = Path(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as unfinished:
         made = Path(unfinished) / "model"
         made.mkdir()
         network = instructed(load_modules(found, plain), plain)
-        takes_instructions = kind_of(plain) == "instructor"
         _write_graph(network, made / "model.onnx", asked.precision)
-        facts = _facts(found, network, asked.precision) | {"takes_instructions": takes_instructions}
+        facts = _facts(found, network, asked.precision) | {
+            "takes_instructions": kind == "instructor"
+        }
         (made / "tokenizer.json").write_text(network.tokenizer.tokenizer_json, encoding="utf-8")
         (made / "config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         cosine = _checked(network, ExportedModel(made), asked.precision)

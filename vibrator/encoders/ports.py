@@ -42,7 +42,11 @@ class EncoderConfig:
     memory_vectors: int = 50_000
 
     def __post_init__(self) -> None:
-        require_text("model_name", self.model_name)
+        for name in ("model_name", "backend", "precision"):
+            require_text(name, getattr(self, name))
+        for name in ("device", "revision"):
+            if getattr(self, name) is not None:
+                require_text(name, getattr(self, name))
         for name in ("batch_size", "memory_vectors"):
             require_count(name, getattr(self, name))
         if self.dimensions is not None:
@@ -85,6 +89,18 @@ class EncoderModel(Protocol):
 def is_instant(model: EncoderModel) -> bool:
     """Whether it says that it reads a text quicker than a store finds its vector."""
     return bool(getattr(model, "instant", False))
+
+
+def require_model(given: Any) -> None:
+    """Refuse what neither is a model of ours nor encodes as models of others do."""
+    # asking isinstance would load a model to see its dimensions
+    if not (
+        hasattr(given, "vectors") or (hasattr(given, "encode") and hasattr(given, "state_dict"))
+    ):
+        raise BadInput(
+            "an encoder must be a name, an EncoderConfig, an INSTRUCTOR, a SentenceTransformer"
+            f" or have name, revision, dimensions, takes_instructions and vectors, got {given!r}"
+        )
 
 
 Factory = Callable[[EncoderConfig], EncoderModel]

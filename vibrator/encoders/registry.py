@@ -9,8 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from vibrator.encoders.ports import EMBEDDED, EncoderConfig, EncoderModel, Factory
-from vibrator.errors import ArtefactError, ModelUnavailable, UnknownName
+from vibrator.errors import ArtefactError, BadInput, ModelUnavailable, UnknownName
 
+ON_TORCH: dict[str, tuple[str | None, ...]] = {
+    "backend": ("torch", "onnx"),
+    "precision": ("fp32", "bf16"),
+}
+RUNS: dict[str, dict[str, tuple[str | None, ...]]] = {  # by kind: how its models can be run
+    EMBEDDED: {"backend": ("torch",), "precision": ("fp32",), "device": (None, "cpu")},
+    "instructor": ON_TORCH,
+    "sentence": ON_TORCH,
+    "onnx": {
+        "backend": ("torch", "onnx"),
+        "precision": ("fp32", "int8"),
+        "device": (None, "cpu"),
+    },
+    "remote": {"backend": ("torch",), "precision": ("fp32",), "device": (None,)},
+}
 INSTRUCTOR_SIZES = ("base", "large", "xl")
 SHORT_NAMES = {f"instructor-{size}": f"hkunlp/instructor-{size}" for size in INSTRUCTOR_SIZES}
 
@@ -44,21 +59,36 @@ def open_model(config: EncoderConfig) -> EncoderModel:
 
 
 def kind_of(config: EncoderConfig) -> str:
-    """Which registered kind reads this name.
+    """Which registered kind reads this name; a way of running that it has not is refused.
 
     >>> kind_of(EncoderConfig("embedded")), kind_of(EncoderConfig("https://api.example/v1"))
     ('embedded', 'remote')
     """
-    name = config.model_name
+    kind = kind_of_name(config.model_name)
+    if config.backend == "onnx" and RUNS.get(kind) is ON_TORCH:
+        if config.model_name.startswith(f"{kind}:"):
+            raise BadInput(f"backend='onnx' sees the kind itself: name it without {f'{kind}:'!r}")
+        kind = "onnx"
+    for name, known in RUNS.get(kind, {}).items():
+        if getattr(config, name) not in known:
+            hint = "; 'int8' needs backend='onnx'" if known is ON_TORCH["precision"] else ""
+            raise BadInput(
+                f"{name} of a model of kind {kind!r} must be one of {known},"
+                f" got {getattr(config, name)!r}{hint}"
+            )
+    return kind
+
+
+def kind_of_name(name: str) -> str:
+    """Which registered kind a name belongs to, however it is run."""
     prefix, colon, _ = name.partition(":")
     if name.startswith(("http://", "https://")):
         return "remote"
     if name == EMBEDDED or (colon and prefix in MODELS):
         return prefix
-    if config.backend == "onnx":
-        return "onnx"
-    if Path(name).is_dir():
-        return _kind_of_folder(Path(name))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _kind_of_folder(folder)
     if name in SHORT_NAMES or name in SHORT_NAMES.values():
         return "instructor"
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):

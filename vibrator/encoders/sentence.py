@@ -14,9 +14,8 @@ from vibrator.encoders.batching import Batcher
 from vibrator.encoders.checkpoints import find_checkpoint
 from vibrator.encoders.instructor import instructed
 from vibrator.encoders.late import LateModel
-from vibrator.encoders.ports import EncoderConfig, EncoderModel
+from vibrator.encoders.ports import EncoderConfig, EncoderModel, require_model
 from vibrator.encoders.torch_models import load_modules, modules_digest, place
-from vibrator.errors import BadInput
 
 Vectors = NDArray[np.float32]
 Prompted = tuple[str, str]  # the instruction and the text
@@ -101,14 +100,10 @@ def model_from_object(
     Traceback (most recent call last):
     vibrator.errors.BadInput: an encoder must be a name, an EncoderConfig, an INSTRUCTOR, ...
     """
-    if hasattr(given, "vectors"):  # asking isinstance would load it to see its dimensions
+    require_model(given)
+    if hasattr(given, "vectors"):
         ready: EncoderModel = given
         return ready
-    if not (hasattr(given, "encode") and hasattr(given, "state_dict")):
-        raise BadInput(
-            "an encoder must be a name, an EncoderConfig, an INSTRUCTOR, a SentenceTransformer"
-            f" or have name, revision, dimensions, takes_instructions and vectors, got {given!r}"
-        )
     if takes_instructions is None:
         takes_instructions = is_instructor(given)
     load = instructed if takes_instructions else plain

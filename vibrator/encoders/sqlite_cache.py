@@ -14,7 +14,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from vibrator.checks import require_count, require_positive
+from vibrator.checks import require_count, require_path, require_positive
 from vibrator.encoders.cached import KEY_BYTES, widened
 from vibrator.errors import ArtefactError, BadInput, StoreBusy, StoreError
 
@@ -22,7 +22,7 @@ Vectors = NDArray[np.float32]
 Id = tuple[int, int]  # the two halves of a key: where the row lies, and whether it is the one
 
 APPLICATION_ID = 0x56424331  # "VBC1": this file is ours, in this layout
-LOOKUP = 500  # keys in one SELECT
+LOOKUP = 250  # keys in one SELECT
 TOUCHED_BEFORE_FLUSH = 20_000
 EVICTED_SHARE = 0.1  # of the capacity, at once: evicting one by one would write at every put
 COUNTED_SHARE = 0.01  # of the capacity, put between two counts: how far it may be overshot
@@ -50,7 +50,7 @@ class SQLiteVectorCache:
     def __init__(
         self, path: str | Path, *, capacity: int = 1_000_000, timeout_seconds: float = 30.0
     ) -> None:
-        self.path = Path(path)
+        self.path = require_path("path", path)
         self.capacity = require_count("capacity", capacity)
         self.timeout_seconds = require_positive("timeout_seconds", timeout_seconds)
         self._idle: list[sqlite3.Connection] = []
@@ -64,16 +64,13 @@ class SQLiteVectorCache:
     def get_many(self, keys: Sequence[str]) -> list[Vectors | None]:
         """A vector or None for each key, in the order of the keys."""
         ids = _ids(keys)
-        rows: list[tuple[int, int, bytes]] = []
-        with self._connection() as connection:
-            for start in range(0, len(ids), LOOKUP):
-                wanted = [id_ for id_, _ in ids[start : start + LOOKUP]]
-                wanted += wanted[-1:] * (LOOKUP - len(wanted))
-                rows += connection.execute(READ, wanted).fetchall()
-        vectors = _decoded([blob for _, _, blob in rows])
-        found = {(id_, twin): v for (id_, twin, _), v in zip(rows, vectors, strict=True)}
-        self._touch(id_ for id_, _ in found)
-        return [found.get(id_) for id_ in ids]
+        rows = self._rows(sorted([id_ for id_, _ in ids]))  # in order a page is found once
+        if not rows:
+            return [None] * len(ids)
+        places, twins, blobs = zip(*rows, strict=True)
+        self._touch(places)
+        found = dict(zip(zip(places, twins, strict=True), _decoded(blobs), strict=True))
+        return list(map(found.get, ids))
 
     def put_many(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Keep one row per key; a key kept already is replaced."""
@@ -153,6 +150,15 @@ class SQLiteVectorCache:
         connection.executemany("DELETE FROM vectors WHERE id = ?", oldest)
         connection.executemany("DELETE FROM recency WHERE id = ?", oldest)
 
+    def _rows(self, wanted: Sequence[int]) -> list[tuple[int, int, bytes]]:
+        rows: list[tuple[int, int, bytes]] = []
+        with self._connection() as connection:
+            for start in range(0, len(wanted), LOOKUP):
+                some = [*wanted[start : start + LOOKUP]]
+                some += some[-1:] * (LOOKUP - len(some))
+                rows += connection.execute(READ, some).fetchall()
+        return rows
+
     def _touch(self, ids: Iterable[int]) -> None:
         with self._lock:
             self._touched.update(ids)
@@ -208,15 +214,15 @@ def _ids(keys: Sequence[str]) -> list[Id]:
         halves = np.frombuffer(bytes.fromhex("".join(keys)), ">i8").reshape(len(keys), 2)
     except (TypeError, ValueError):
         raise BadInput(f"keys must be digests of {KEY_BYTES} bytes in hex, got {keys!r}") from None
-    return [(i, twin) for i, twin in halves.tolist()]
+    return list(zip(*halves.T.tolist(), strict=True))
 
 
 def _decoded(blobs: Sequence[bytes]) -> list[Vectors]:
     numbers = widened(b"".join(blobs))
-    sizes = {len(blob) for blob in blobs}
+    sizes = set(map(len, blobs))
     if len(sizes) == 1:  # one model's: rows of a matrix come ten times faster than splits
         return list(numbers.reshape(len(blobs), -1))
-    return np.split(numbers, np.cumsum([len(blob) // 2 for blob in blobs])[:-1]) if blobs else []
+    return np.split(numbers, np.cumsum([len(blob) // 2 for blob in blobs])[:-1])
 
 
 def _note_use(connection: sqlite3.Connection, ids: Iterable[int]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibrator.actions import UserAction
-from vibrator.checks import require_count, require_positive
+from vibrator.checks import require_count, require_path, require_positive
 from vibrator.encoder import InstructionalEncoder
 from vibrator.encoders.embedded import FOLDER, open_embedded
 from vibrator.encoders.ports import EMBEDDED, EncoderConfig, EncoderModel
@@ -98,7 +98,7 @@ def fine_tune_encoder(  # noqa: PLR0913  # the published signature
     """
     plan = Plan(loss, epochs, lora, seed, learning_rate)
     config = _config(base_model)
-    target = None if output_dir is None else _free(Path(output_dir))
+    target = None if output_dir is None else _free(require_path("output_dir", output_dir))
     held = _held_out(training_data, validation, seed)
     base = InstructionalEncoder(config)
     tuner = _tuner(config, held.train, plan)
@@ -162,9 +162,11 @@ def _free(target: Path) -> Path:
 
 
 def _held_out(data: Iterable[Any], validation: Sequence[Triplet] | None, seed: int) -> HeldOut:
-    listed = [] if data is None else list(data)
+    if data is None or not isinstance(data, Iterable):
+        raise BadInput(f"training_data must be triplets or actions, got {data!r}")
+    listed = list(data)
     strange = next((each for each in listed if not isinstance(each, (Triplet, UserAction))), None)
-    if strange is not None or None in listed:
+    if strange is not None or None in listed:  # None is as strange, and hides behind None
         raise BadInput(f"training_data must be triplets or actions, got {strange!r} among them")
     triplets = listed if all(isinstance(t, Triplet) for t in listed) else mine_actions(listed)
     if not triplets:
@@ -198,7 +200,9 @@ class EmbeddedTuner(StaticTuner):
                 "the embedded model is tuned by loss='contrastive' without lora, got"
                 f" {plan.loss!r} and lora={plan.lora}"
             )
-        self.folder = FOLDER if config.model_name == EMBEDDED else Path(config.model_name)
+        self.folder = (
+            FOLDER if config.model_name == EMBEDDED else Path(config.model_name).expanduser()
+        )
         super().__init__(open_embedded(config), triplets, plan.seed)
 
     def save(self, folder: Path) -> None:
