@@ -84,6 +84,25 @@ def test_a_batch_says_what_a_score_says(result):
     assert batch["ada"][7]["food"].probability == pytest.approx(single["food"].probability)
 
 
+@pytest.mark.parametrize("slider", [None, "docs"])
+@pytest.mark.parametrize("temperature", [1.0, 0.01])
+def test_one_content_is_told_what_many_are(encoder, slider, temperature):
+    base = SliderScorer(encoder, SLIDERS, relative_softmax_temperature=temperature)
+    fitted = base.fit(list(planted(400, np.random.default_rng(7), slider)), time_split=1.0).scorer
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+    ranked = fitted.rank(person, CONTENTS, len(CONTENTS), now=START)
+
+    for row in ranked:
+        single = fitted.score(person, CONTENTS[row.item], now=START)
+        for name, output in row.scores.items():
+            for figure in ("raw_score", "probability", "low", "high", "relative_probability"):
+                assert getattr(single[name], figure) == pytest.approx(
+                    getattr(output, figure), rel=1e-5
+                )
+            assert single[name].contributions == pytest.approx(output.contributions, abs=1e-6)
+        assert sum(one.relative_probability for one in single.values()) == pytest.approx(1.0)
+
+
 def test_ranking_follows_the_taste(result):
     cook = [UserAction("click", "noodle recipe number 9", timestamp=START + timedelta(days=1))]
     ranking = result.scorer.rank(cook, CONTENTS, 5, now=START + timedelta(days=1, hours=1))

@@ -11,11 +11,12 @@ from vibrator.errors import BadInput
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.co_engagement import agreement
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.features import AT, NAMES
+from vibrator.pipeline.features import AT, NAMES, Offer, Seen, table
 from vibrator.pipeline.gathering import gather
+from vibrator.pipeline.glance import glance
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.trail import Trail
-from vibrator.profile import Profile
+from vibrator.profile import Profile, read_actions
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SLIDERS = {"docs": "detailed technical documentation", "food": "quick weeknight recipes"}
@@ -96,6 +97,31 @@ def test_serving_computes_the_features_that_training_saw(scorer):
     shared = [name for name in NAMES if name not in own]
     for name in shared:
         assert served[name] == pytest.approx(trained[AT[name]], abs=2e-5), name
+
+
+def reading_of(actions, encoder, moment):
+    return read_actions(actions, np.asarray(encoder.encode_actions(actions)), moment)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_glance_at_one_content_sees_what_the_table_of_many_does(scorer, seed):
+    rng = np.random.default_rng(seed)
+    logs = [log_of(user, 40, rng) for user in ("ada", "bruno")]
+    history = ItemHistory.of_actions([action for log in logs for action in log])
+    known = agreement(history, np.inf)
+    mine = [*logs[0][: int(rng.integers(1, 40))], UserAction("read", WORDS[1], 0.0)][seed % 2 :]
+    moment = START + timedelta(days=float(rng.integers(900)))
+    words = [*WORDS, "a thing that nobody has touched"]
+    contents = scorer._contents_of(words)
+    offer = Offer.of(scorer, contents.vectors, history.places(words))
+
+    for reading in (None, reading_of(mine, scorer.encoder, moment + timedelta(days=900))):
+        now = (moment + timedelta(days=900)).timestamp()
+        many = table(Seen.of_reading(scorer, reading, offer, now, history), history, known)
+        for row in range(len(words)):
+            one = slice(row, row + 1)
+            _, found = glance(scorer, reading, offer.pick(one), now, history, known)
+            assert np.allclose(found, many[one], rtol=1e-9, atol=1e-12)
 
 
 def test_what_happens_later_changes_no_feature(scorer):

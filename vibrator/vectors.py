@@ -55,6 +55,16 @@ def sigmoid(logits: ArrayLike) -> Floats:
     return np.asarray(np.where(x >= 0, 1.0, small) / (1.0 + small))
 
 
+def sigmoid_of_one(logit: float) -> float:
+    """The same of one number, without the price of an array.
+
+    >>> sigmoid_of_one(-1000.0), sigmoid_of_one(0.0)
+    (0.0, 0.5)
+    """
+    small = math.exp(-abs(logit))
+    return (1.0 if logit >= 0 else small) / (1.0 + small)
+
+
 def logit(probabilities: ArrayLike) -> Floats:
     """Log p/(1 − p): the way back from a sigmoid.
 

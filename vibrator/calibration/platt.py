@@ -52,7 +52,13 @@ class PlattCalibrator(Calibrator):
             steep = slope / spread
         return type(self)(float(steep), float(intercept - slope * (centre + low / spread)))
 
-    def _probabilities(self, scores: Floats) -> Floats:
+    @property
+    def line(self) -> tuple[float, float]:
+        """Slope and intercept, once fitted."""
         slope, intercept = self._known()
+        return slope, intercept
+
+    def _probabilities(self, scores: Floats) -> Floats:
+        slope, intercept = self.line
         with np.errstate(over="ignore"):  # log-odds beyond every float are certainty
             return sigmoid(slope * scores + intercept)

@@ -73,8 +73,8 @@ class VennAbersCalibrator(Calibrator):
 
     def _ends(self, scores: Floats) -> tuple[Floats, Floats]:
         low_steps, low_values, high_steps, high_values = self._known()
-        low = low_values[np.searchsorted(low_steps, scores, side="right")]
-        high = high_values[np.searchsorted(high_steps, scores, side="left")]
+        low = low_values[low_steps.searchsorted(scores, side="right")]
+        high = high_values[high_steps.searchsorted(scores, side="left")]
         return np.asarray(low), np.asarray(high)
 
 

@@ -86,6 +86,8 @@ class Desk:
         self.items = np.asarray(self.scorer._items(list(news.values())), dtype=np.float32)
         self.clicks = np.asarray(encoder.encode_actions(self.actions), dtype=np.float32)
         self.history = history
+        clicks = np.bincount(history.places_of_events, history.weights, len(history.items))
+        self.clicked = np.append(clicks, 0.0)  # the last place is that of news never shown
         self.words = list(news.values())
 
     def learn(self, impressions: Sequence[Impression]) -> PooledLogistic:
@@ -93,8 +95,8 @@ class Desk:
         kept = [found for one in impressions if (found := self.features(one)) is not None]
         if not kept:
             raise BadInput("no impression to learn from has both a known click and a known pass")
-        rows = np.concatenate([features for features, _ in kept])
-        clicked = np.concatenate([clicks for _, clicks in kept])
+        rows = np.concatenate([features for features, _, _ in kept])
+        clicked = np.concatenate([clicks for _, clicks, _ in kept])
         return PooledLogistic(0, 0).fit(_table(rows), clicked)
 
     def judge(
@@ -104,17 +106,17 @@ class Desk:
         found = self.features(impression)
         if found is None:
             return {}
-        rows, clicked = found
+        rows, clicked, places = found
         scores = {
             "random": rng.random(len(rows)),
-            "popularity": rows[:, looks.AT["item_popularity"]],
+            "popularity": self.clicked[places],
             "zero-shot": rows[:, looks.AT["zero_shot"]],
             "learned": model.raw(_table(rows)),
         }
         return {name: impression_figures(clicked, given) for name, given in scores.items()}
 
-    def features(self, impression: Impression) -> tuple[Floats, Floats] | None:
-        """Rows of what was shown and is known, and what was clicked of it."""
+    def features(self, impression: Impression) -> tuple[Floats, Floats, Any] | None:
+        """Rows of what was shown and is known, what was clicked of it, places in the history."""
         pairs = [
             (self.place[key], float(click))
             for key, click in zip(impression.shown, impression.clicked, strict=False)
@@ -134,8 +136,9 @@ class Desk:
         moment = impression.at.timestamp()
         seen = looks.Seen.of_reading(self.scorer, reading, offer, moment, self.history)
         rows = looks.table(seen, self.history, None)
-        rows[:, looks.AT["zero_shot"]] = looks.of_contents(self.scorer, seen)
-        return rows, clicked
+        zero_shot = looks.of_contents(self.scorer.zero_shot, seen.alignment, seen.evidence)
+        rows[:, looks.AT["zero_shot"]] = zero_shot
+        return rows, clicked, places
 
 
 def _history(impressions: Sequence[Impression], news: dict[str, str]) -> ItemHistory:

@@ -31,7 +31,7 @@ class Agreement:
     def of(self, rows: Any, columns: Any) -> Floats:
         """The entries there; 0 where there is none, or an item is unknown."""
         keys = self._keys(rows, columns)
-        at = np.searchsorted(self.keys, keys)
+        at = self.keys.searchsorted(keys)
         return np.asarray(self.values[at] * (self.keys[at] == keys))
 
     def _keys(self, rows: Any, columns: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from vibrator.actions import UserAction
 from vibrator.pipeline.co_engagement import Agreement
 from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
+from vibrator.pipeline.zero_shot import ZeroShot
 from vibrator.profile import FAST, Reading
 from vibrator.vectors import logit
 
@@ -154,8 +155,8 @@ class Seen(NamedTuple):
     ) -> Seen:
         """One person with some contents."""
         when, rows = np.array([now]), len(offer.vectors)
-        actions, vectors, times = _newest(reading, now)
-        ring = Ring.of(actions, times, history)
+        actions, vectors, times = newest(reading, now)
+        ring = Ring.of(actions, np.array(times), history)
         if reading is None:
             nothing = np.zeros(1)
             nobody = np.zeros((1, len(scorer.sliders)))
@@ -228,21 +229,18 @@ def table(seen: Seen, history: ItemHistory, agreement: Agreement | None) -> Floa
     return out
 
 
-def of_sliders(scorer: Any, seen: Seen, belongs: Floats) -> Floats:
-    """Rows x sliders x OF_SLIDERS; `belongs` is the chance that contents belong to sliders."""
+def of_sliders(likes: Floats, to_sliders: Floats, item_to_sliders: Floats, belongs: Any) -> Floats:
+    """Rows x sliders x OF_SLIDERS, where contents are liked and belong by such chances."""
     out = np.empty((*belongs.shape, len(OF_SLIDERS)))
-    out[:, :, 0] = seen.to_sliders
-    out[:, :, 1] = seen.item_to_sliders
-    likes = scorer.zero_shot.likes(seen.alignment, seen.evidence)[:, None]
-    out[:, :, 2] = logit(belongs * likes)
+    out[:, :, 0] = to_sliders
+    out[:, :, 1] = item_to_sliders
+    out[:, :, 2] = logit(belongs * likes[:, None])
     return out
 
 
-def of_contents(scorer: Any, seen: Seen) -> Floats:
+def of_contents(zero_shot: ZeroShot, alignment: Floats, evidence: Any) -> Floats:
     """Log odds by the zero-shot scorer that the person likes each content, whatever the slider."""
-    zero_shot = scorer.zero_shot
-    slope = zero_shot.alignment * zero_shot.trust(seen.evidence)
-    return np.asarray(zero_shot.lean + slope * seen.alignment)
+    return np.asarray(zero_shot.lean + zero_shot.alignment * zero_shot.trust(evidence) * alignment)
 
 
 def _similarities(out: Floats, seen: Seen) -> None:
@@ -281,12 +279,14 @@ def _leanings(out: Floats, seen: Seen, agreement: Agreement | None) -> None:
         out[:, AT["co_engagement"]] = (pull * own).sum(axis=1) / pulled
 
 
-def _newest(reading: Reading | None, now: float) -> tuple[Sequence[UserAction], Any, Floats]:
+def newest(reading: Reading | None, now: float) -> tuple[Sequence[UserAction], Any, list[float]]:
     """The newest actions, oldest first, their vectors and times; without a time it was just now."""
     if reading is None or not len(reading.actions):
-        return (), None, np.empty(0)
+        return (), None, []
     actions, vectors = reading.actions, np.asarray(reading.vectors)
     stamps = [action.timestamp for action in actions]
-    times = np.array([now if stamp is None else stamp.timestamp() for stamp in stamps])
-    order = np.argsort(times, kind="stable")[-RING:]
-    return [actions[place] for place in order.tolist()], vectors[order], times[order]
+    times = [now if stamp is None else stamp.timestamp() for stamp in stamps]
+    if times == sorted(times):
+        return actions[-RING:], vectors[-RING:], times[-RING:]
+    order = sorted(range(len(times)), key=times.__getitem__)[-RING:]
+    return [actions[place] for place in order], vectors[order], [times[place] for place in order]

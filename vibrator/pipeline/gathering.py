@@ -213,11 +213,13 @@ def _add_sliders(
     features: Floats, scorer: SliderScorer, seen: Seen, sliders: NDArray[np.intp]
 ) -> None:
     if (sliders == UNKNOWN).all():
-        features[:, AT["zero_shot"]] = looks.of_contents(scorer, seen)
+        zero_shot = looks.of_contents(scorer.zero_shot, seen.alignment, seen.evidence)
+        features[:, AT["zero_shot"]] = zero_shot
         return
     belongs = scorer.zero_shot.belongs(seen.item_to_sliders, scorer.prior_logits)
-    own = looks.of_sliders(scorer, seen, belongs)[np.arange(len(sliders)), sliders]
-    features[:, [AT[name] for name in OF_SLIDERS]] = own
+    likes = scorer.zero_shot.likes(seen.alignment, seen.evidence)
+    each = looks.of_sliders(likes, seen.to_sliders, seen.item_to_sliders, belongs)
+    features[:, [AT[name] for name in OF_SLIDERS]] = each[np.arange(len(sliders)), sliders]
 
 
 def _reading(scorer: SliderScorer, example: Example) -> Reading | None:

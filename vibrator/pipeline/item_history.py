@@ -76,18 +76,23 @@ class ItemHistory:
 
     def places(self, items: Iterable[str]) -> Places:
         """Where items stand; UNKNOWN for those nobody has touched."""
-        return np.array([self._place.get(item, UNKNOWN) for item in items], dtype=np.intp)
+        return np.array(self.listed(items), dtype=np.intp)
+
+    def listed(self, items: Iterable[str]) -> list[int]:
+        """The same as a list, which a few are quicker as."""
+        place = self._place
+        return [place.get(item, UNKNOWN) for item in items]
 
     def standing(self, places: Places, moments: Any) -> Standing:
         """How items stood just before moments, which have the shape of the places."""
-        ticks = np.searchsorted(self._ticks, moments, side="left")
+        ticks = self._ticks.searchsorted(moments)
         start = self._starts[places]
-        end = np.searchsorted(self._keys, self._marks[places] + ticks, side="left")
+        end = self._keys.searchsorted(self._marks[places] + ticks)
         count = end - start
         total = self._sums[end] - self._sums[start]
         return Standing((total + self._prior[ticks]) / (count + SHRINKING), count)
 
-    def age(self, places: Places, moments: Any) -> Floats:
+    def age(self, places: Places | int, moments: Any) -> Floats:
         """Seconds since an item's first event, 0 where it had none."""
         return np.asarray(np.maximum(moments - self._first[places], 0.0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vibrator.calibration import PlattCalibrator, VennAbersCalibrator
 from vibrator.pipeline import features as looks
 from vibrator.pipeline.batch import ScoreBatch
 from vibrator.pipeline.features import AT, NAMES, OF_SLIDERS, Offer, Seen
+from vibrator.pipeline.glance import glance
 from vibrator.pipeline.item_history import UNKNOWN, ItemHistory
 from vibrator.pipeline.models import Model, PooledLogistic, Table, named_parts
 from vibrator.pipeline.outputs import Because, Scores
@@ -21,15 +24,18 @@ from vibrator.pipeline.ranking import Contents
 from vibrator.pipeline.scorer import Person, SliderScorer
 from vibrator.pipeline.zero_shot import Z90
 from vibrator.profile import Reading
-from vibrator.vectors import sigmoid
+from vibrator.vectors import sigmoid, sigmoid_of_one, softmax, softmax_of_few
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
+Numbers = Sequence[float]  # log odds, probability, low, high, share
+
 OWN = [AT[name] for name in OF_SLIDERS]
 SMALLEST = 1e-16  # what a float of nearly 1 still lacks
+TINY = 1e-300  # keeps the logarithm of no chance at all finite
 NO_ROW = np.zeros((1, 0))  # one content that meets no penalty
 
 
@@ -47,12 +53,26 @@ class Learned:
     segments: tuple[str, ...]
     whole: bool
     position: float = 0.0  # what position is held at when scoring
-    calibrator: Any = None  # from log odds to probability; none while outcomes are few
-    bounds: Any = None  # Venn-Abers
+    calibrator: PlattCalibrator | None = (
+        None  # from log odds to probability; none while outcomes are few
+    )
+    bounds: VennAbersCalibrator | None = None
 
     def probability(self, raw: Floats) -> Floats:
         """Calibrated where outcomes were enough."""
         return sigmoid(raw) if self.calibrator is None else self.calibrator.transform(raw)
+
+    def ends(self, raw: float, spread: float) -> tuple[float, float, float]:
+        """What `interval` says of one, without the price of arrays."""
+        slope, intercept = (1.0, 0.0) if self.calibrator is None else self.calibrator.line
+        reach = Z90 * spread
+        chance, low, high = (
+            sigmoid_of_one(slope * x + intercept) for x in (raw, raw - reach, raw + reach)
+        )
+        if self.bounds is not None:
+            under, over = self.bounds.interval(raw)
+            low, high = min(low, float(under)), max(high, float(over))
+        return chance, min(low, chance), max(high, chance)
 
     def interval(self, raw: Floats, spread: Floats) -> Floats:
         """Rows: probability, and the ends of 90 %, the wider of the belief's and Venn-Abers."""
@@ -75,7 +95,7 @@ class Answers(NamedTuple):
     """
 
     offer: Offer
-    seen: Seen
+    to_sliders: Floats  # the person's likeness, one row
     table: Table
     raw: Floats  # as the table
     belongs: Any  # contents x sliders, or 1
@@ -164,24 +184,45 @@ class LearnedScorer(SliderScorer):
     ) -> Answers:
         """What the model says to one person of contents, of which penalties take `pulls`."""
         learned, count = self.learned, len(self.sliders)
-        seen = Seen.of_reading(self, reading, offer, now.timestamp(), learned.history)
-        shared = looks.table(seen, learned.history, learned.agreement)
+        to_sliders, shared = self._looked(reading, offer, now.timestamp())
         shared[:, AT["position"]] = learned.position
+        evidence = 0.0 if reading is None else reading.evidence
+        alignment = shared[:, AT["user_item_alignment"]]
         segment = (context or {}).get("segment")
         at = learned.segments.index(segment) if segment in learned.segments else UNKNOWN
-        pulled: Any = LOG_ODDS_PER_SCORE * pulls.sum(axis=1) if self.penalties else 0.0
         rows = len(shared)
         if learned.whole:
-            shared[:, AT["zero_shot"]] = looks.of_contents(self, seen)
+            shared[:, AT["zero_shot"]] = looks.of_contents(self.zero_shot, alignment, evidence)
             nobody = np.full(rows, UNKNOWN)
             table = Table(shared, nobody, nobody if at == UNKNOWN else np.full(rows, at))
-            raw = learned.model.raw(table) + pulled
-            return Answers(offer, seen, table, raw, offer.belongs)
+            return Answers(offer, to_sliders, table, self._lowered(table, pulls), offer.belongs)
         wide = np.repeat(shared, count, axis=0)
-        wide[:, OWN] = looks.of_sliders(self, seen, offer.belongs).reshape(-1, len(OWN))
-        table = Table(wide, np.tile(np.arange(count), rows), np.full(len(wide), at))
-        raw = learned.model.raw(table) + np.repeat(pulled, count if self.penalties else 1)
-        return Answers(offer, seen, table, raw, 1.0)
+        likes = (
+            np.array([self.zero_shot.likes_one(alignment[0], evidence)])
+            if rows == 1
+            else self.zero_shot.likes(alignment, evidence)
+        )
+        each = looks.of_sliders(likes, to_sliders, offer.to_sliders, offer.belongs)
+        wide[:, OWN] = each.reshape(-1, len(OWN))
+        sliders = np.broadcast_to(np.arange(count), (rows, count)).reshape(-1)
+        table = Table(wide, sliders, np.full(len(wide), at))
+        return Answers(offer, to_sliders, table, self._lowered(table, pulls), 1.0)
+
+    def _lowered(self, table: Table, pulls: Floats) -> Floats:
+        """Log odds by the model, less what penalties take off each content's."""
+        raw = self.learned.model.raw(table)
+        if not self.penalties:
+            return raw
+        pulled = LOG_ODDS_PER_SCORE * pulls.sum(axis=1)
+        return raw + np.repeat(pulled, len(raw) // len(pulled)) if len(pulled) else raw
+
+    def _looked(self, reading: Reading | None, offer: Offer, now: float) -> tuple[Floats, Floats]:
+        """The person's likeness to the sliders, one row, and a row of NAMES a content."""
+        history, agreement = self.learned.history, self.learned.agreement
+        if len(offer.vectors) == 1:
+            return glance(self, reading, offer, now, history, agreement)
+        seen = Seen.of_reading(self, reading, offer, now, history)
+        return seen.to_sliders, looks.table(seen, history, agreement)
 
     def chances(self, found: Answers) -> Floats:
         """Probabilities of contents x sliders."""
@@ -231,20 +272,32 @@ class LearnedScorer(SliderScorer):
             out.append(scores)
         return out
 
-    def _numbers(self, found: Answers) -> list[list[list[float]]]:
+    def _numbers(self, found: Answers) -> list[list[Numbers]]:
         """Contents x sliders x (log odds, probability, low, high, share): plain, for speed."""
         spread = self.learned.model.spread(found.table)
+        if len(found.raw) == 1 and self.learned.whole:
+            return [self._numbers_of_one(float(found.raw[0]), float(spread[0]), found.belongs[0])]
         ends = self.learned.interval(found.raw, spread)
         chances = ends.reshape(len(ends), len(found.offer.vectors), -1) * found.belongs
-        odds = chances[0] / np.maximum(1.0 - chances[0], SMALLEST)
-        if self.relative_softmax_temperature != 1.0:
-            odds **= 1.0 / self.relative_softmax_temperature
+        odds = np.log(np.maximum(chances[0], TINY)) - np.log(np.maximum(1.0 - chances[0], SMALLEST))
         out = np.empty((*odds.shape, 5))
         out[:, :, 0] = found.by_content(found.raw)
         out[:, :, 1:4] = chances.transpose(1, 2, 0)
-        out[:, :, 4] = odds / odds.sum(axis=1, keepdims=True)
-        plain: list[list[list[float]]] = out.tolist()
+        out[:, :, 4] = softmax(odds, temperature=self.relative_softmax_temperature)
+        plain: list[list[Numbers]] = out.tolist()
         return plain
+
+    def _numbers_of_one(self, raw: float, spread: float, belongs: Floats) -> list[Numbers]:
+        """The same for one content, without the price of arrays."""
+        chance, low, high = self.learned.ends(raw, spread)
+        each = belongs.tolist()
+        chances = [chance * one for one in each]
+        odds = [math.log(max(p, TINY) / max(1.0 - p, SMALLEST)) for p in chances]
+        shares = softmax_of_few(odds, temperature=self.relative_softmax_temperature)
+        return [
+            (raw, p, low * one, high * one, share)
+            for p, one, share in zip(chances, each, shares, strict=True)
+        ]
 
     def _fits(
         self,
@@ -281,7 +334,7 @@ class LearnedScorer(SliderScorer):
         count = len(self.sliders)
         if not self.learned.whole:
             return [rows[start : start + count] for start in range(0, len(rows), count)]
-        person, contents = found.seen.to_sliders[0].tolist(), found.offer.to_sliders.tolist()
+        person, contents = found.to_sliders[0].tolist(), found.offer.to_sliders.tolist()
         return [
             [
                 ({**shared, "user_to_slider": u, "item_to_slider": i}, part)

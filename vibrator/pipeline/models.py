@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 POOLED = ("user_to_slider", "item_to_slider", "user_item_alignment")  # with slopes of their own
+POOLED_AT = [0, *(1 + AT[name] for name in POOLED)]  # in a design: what sliders have of their own
 PARTS = (*NAMES, "slider", "segment", "base")  # what contributions are named
 OWN_PRECISION = 20.0  # of a slider's or segment's own coefficients, around the shared ones
 SHARED_PRECISION = 10.0  # of a scaled feature: sd 0.3 around what the zero-shot scorer says
@@ -130,10 +131,8 @@ class PooledLogistic:
         out[:, 1:shared] = (table.features - centre) / scale
         if self.sliders:
             named = np.flatnonzero(table.slider >= 0)
-            start = shared + table.slider[named] * width
-            out[named, start] = 1.0
-            for place, name in enumerate(POOLED, start=1):
-                out[named, start + place] = out[named, 1 + AT[name]]
+            own = shared + table.slider[named, None] * width + np.arange(width)
+            out[named[:, None], own] = out[named][:, POOLED_AT]
         if self.segments:
             seen = np.flatnonzero(table.segment >= 0)
             out[seen, shared + self.sliders * width + table.segment[seen]] = 1.0
