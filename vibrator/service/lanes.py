@@ -95,7 +95,12 @@ class Batches(Generic[Job, Answer]):
         few, self._gathered = self._gathered[:LARGEST_BATCH], self._gathered[LARGEST_BATCH:]
         if self._gathered:
             asyncio.get_running_loop().call_soon(self._serve_gathered)
-        _answer([future for _, future in few], self._serve([job for job, _ in few]))
+        answers: Sequence[Answer | Exception]
+        try:
+            answers = self._serve([job for job, _ in few])
+        except Exception as error:  # noqa: BLE001 - whoever waits hears of it
+            answers = [error] * len(few)
+        _answer([future for _, future in few], answers)
 
     def _start(self) -> None:
         few = [self._waiting.popleft() for _ in range(min(LARGEST_BATCH, len(self._waiting)))]
