@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from vibrator.errors import BadInput, UnknownName
 from vibrator.experiments.analysis import Rules, analyze
 from vibrator.experiments.design import Experiment, Metric, Variant
 from vibrator.experiments.estimators import Columns
+from vibrator.stats.intervals import newcombe
 from vibrator.stats.schedule import Schedule
 from vibrator.stats.shrinkage import Population
 
@@ -28,6 +30,15 @@ def people(count=400, effects=(0.0, 0.5), seed=1, arms="ab"):
     before = rng.normal(size=len(variant))
     value = 5 + np.repeat(effects, count) + before + 0.5 * rng.normal(size=len(variant))
     return pd.DataFrame({"variant": variant, "value": value, "before": before})
+
+
+def twice(name):
+    data = people()
+    return pd.concat([data, data[[name]]], axis=1)
+
+
+def by_person(names):
+    return analyze(experiment(), people().assign(person=names), columns=Columns(cluster="person"))
 
 
 def test_a_planted_winner_is_found():
@@ -102,7 +113,131 @@ def test_a_guardrail_that_was_not_measured_blocks_too():
 
     verdict = analyze(experiment(VALUE, guard), data)
     assert verdict.state == "blocked"
-    assert any("does not vary" in words for words in verdict.must_not)
+    assert any("speed of 'b': a test needs values that vary" in w for w in verdict.must_not)
+
+
+def test_a_share_without_an_event_is_harmless_once_enough_units_saw_none():
+    """No crash among 400 an arm bounds the difference; among 20 an arm it does not."""
+    guard = Metric(name="crashed", kind="share", role="guardrail", increase=False, margin=0.02)
+
+    many = analyze(experiment(VALUE, guard), people().assign(crashed=0.0))
+    assert (many.winner, many.finding("crashed", "b").says) == ("b", "harmless")
+    few = analyze(experiment(VALUE, guard), people(count=20, effects=(0, 5)).assign(crashed=0.0))
+    assert (few.state, few.finding("crashed", "b").says) == ("blocked", "not shown harmless")
+
+
+@pytest.mark.parametrize("mode", ["paired", "interleaved"])
+def test_a_share_without_an_event_counts_what_is_independent(mode):
+    data = people().assign(crashed=0.0, topic=np.tile(np.arange(400), 2))
+    data["person"] = np.arange(800) // 20
+    columns = Columns(pair="topic", cluster="person")
+
+    share = experiment(Metric(name="crashed", kind="share"), mode=mode)
+    finding = analyze(share, data, columns=columns).finding("crashed", "b")
+    independent = 400 if mode == "paired" else 20
+    assert finding.interval == newcombe((0, independent), (0, independent))
+
+
+def test_all_against_none_is_a_winner():
+    data = people().assign(value=lambda rows: (rows.variant == "b") * 1.0)
+
+    assert analyze(experiment(SHARE), data).winner == "b"
+
+
+def test_arms_that_do_not_overlap_can_be_ranked():
+    data = people(count=8, effects=(0, 100))
+    finding = analyze(experiment(Metric(name="value", kind="rank")), data).finding("value", "b")
+
+    assert (finding.says, finding.interval.high) == ("better", 0.5)
+    assert 0 < finding.interval.low < 0.5
+
+
+def test_a_harmful_guardrail_is_told_at_once():
+    data = people(effects=(0.0, 0.0))
+    data["speed"] = people(effects=(0.0, -1.0), seed=7).value
+    guard = Metric(name="speed", role="guardrail", margin=0.2)
+
+    verdict = analyze(experiment(VALUE, guard, looks=4, planned=3200), data)
+    assert (verdict.state, verdict.final, verdict.decided) == ("harmful", False, True)
+    assert any("Do not go on with b: it harms speed" in words for words in verdict.must_not)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        ("x", "'extra' must hold numbers"),
+        (np.inf, "must be finite"),
+        (2.0, "values that vary"),
+        (None, "measured [0, 0] times"),
+    ],
+)
+def test_a_metric_that_cannot_be_read_leaves_the_others_alone(spoilt, reason):
+    extra = Metric(name="extra", role="secondary")
+    verdict = analyze(experiment(VALUE, extra), people().assign(extra=spoilt))
+
+    assert verdict.winner == "b"
+    assert [f.metric for f in verdict.findings] == ["value"]
+    assert any("Conclude nothing about extra" in w and reason in w for w in verdict.must_not)
+
+
+def test_an_absent_guardrail_speaks_for_nobody():
+    guard = Metric(name="speed", role="guardrail", margin=0.2)
+    verdict = analyze(experiment(VALUE, guard), people())
+
+    assert verdict.state == "blocked"
+    assert any("Conclude nothing about speed: no column" in words for words in verdict.must_not)
+
+
+def test_an_unread_goal_is_no_finding_of_no_difference():
+    verdict = analyze(experiment(), people().assign(value=1.0))
+
+    assert (verdict.state, verdict.decided, verdict.findings) == ("unread", False, ())
+
+
+def test_worse_on_what_could_be_read_is_not_worse_on_all():
+    data = people(effects=(0.5, 0.0)).assign(other=1.0)
+
+    assert analyze(experiment(), data).state == "control"
+    verdict = analyze(experiment(VALUE, Metric(name="other")), data)
+    assert (verdict.state, verdict.winner) == ("no difference", None)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        Metric(name="value"),
+        Metric(name="value", kind="rank"),
+        Metric(name="value", kind="quantile"),
+        Metric(name="value", kind="ratio", denominator="views"),
+    ],
+)
+def test_belief_has_no_unit(metric):
+    """The prior is worth one unit an arm, so a clear effect stays clear in any unit."""
+    data = people(effects=(0, 0.2), seed=5).assign(views=2.0)
+    scaled = data.assign(value=data.value * 1e-4)
+    finding, other = (
+        analyze(experiment(metric), rows).finding("value", "b") for rows in (data, scaled)
+    )
+
+    assert finding.better == pytest.approx(other.better, abs=1e-9)
+    assert finding.better == pytest.approx(norm.cdf(finding.difference / finding.se), abs=0.01)
+
+
+def test_always_valid_intervals_start_once_means_are_near_normal():
+    few, enough = (
+        analyze(experiment(), people(count=count)).finding("value", "b").always_valid
+        for count in (19, 20)
+    )
+
+    assert (few.low, few.high) == (-np.inf, np.inf)
+    assert 0 < enough.width < np.inf
+
+
+def test_every_look_at_the_split_is_paid_for():
+    data = pd.concat([people(count=100), people(count=42).query("variant == 'a'")])
+
+    assert analyze(experiment(), data).split.severity == "warning"
+    assert analyze(experiment(looks=4, planned=400), data).split.severity == "fine"
 
 
 def test_an_early_look_needs_more():
@@ -263,6 +398,12 @@ def test_the_verdict_is_plain_json():
         (lambda: analyze(experiment(), people(arms="ac")), BadInput, "variant 'c'"),
         (lambda: analyze(experiment(Metric(name="x")), people()), UnknownName, "no column 'x'"),
         (lambda: analyze(experiment(), pd.DataFrame()), UnknownName, "no column 'variant'"),
+        (lambda: analyze(experiment(), [{"variant": "a"}]), BadInput, "DataFrame.*got list"),
+        (lambda: analyze(experiment(), {"variant": ["a"]}), BadInput, "DataFrame.*got dict"),
+        (lambda: analyze(experiment(), None), BadInput, "DataFrame.*got NoneType"),
+        (lambda: analyze(experiment(), twice("value")), BadInput, r"\['value'\] twice"),
+        (lambda: by_person([None] * 800), BadInput, "row 0 is missing it"),
+        (lambda: by_person([[1]] * 800), BadInput, "names or numbers"),
         (lambda: analyze(experiment(SHARE), people()), BadInput, "0 or 1"),
         (lambda: analyze(experiment(), people().assign(value="x")), BadInput, "hold numbers"),
         (lambda: analyze(experiment(), people().assign(value=np.inf)), BadInput, "finite"),

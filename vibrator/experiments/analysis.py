@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from scipy.stats import chi2_contingency, norm
 
 from vibrator.checks import require_positive
-from vibrator.errors import BadInput
+from vibrator.errors import BadInput, UnknownName
 from vibrator.experiments.conclusions import decide, says, warnings
 from vibrator.experiments.design import Experiment, Metric
 from vibrator.experiments.estimators import (
@@ -20,10 +19,10 @@ from vibrator.experiments.estimators import (
     arms,
     counted,
     estimate,
+    grouped,
     readings,
 )
 from vibrator.experiments.verdict import Finding, Verdict
-from vibrator.stats.aggregates import Sample
 from vibrator.stats.bayes import normal_belief
 from vibrator.stats.intervals import Interval
 from vibrator.stats.multiplicity import adjust
@@ -33,6 +32,8 @@ from vibrator.stats.schedule import SMALLEST, Schedule
 from vibrator.stats.sequential import asymptotic_half_width, best_rho2
 from vibrator.stats.shrinkage import Population, given_significant
 from vibrator.stats.tests import Effect
+
+ALWAYS_VALID_FROM = 20  # units an arm: below, a mean is too far from normal for the sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,8 @@ def analyze(
     if not experiment.metrics:
         raise BadInput(f"the experiment {experiment.id!r} has no metrics to read")
     rows = arms(frame, experiment, columns)
-    units = counted(frame, rows, columns.cluster if experiment.mode != "paired" else None)
+    groups = grouped(frame, rows, experiment, columns)
+    units = counted(rows, None if experiment.mode == "paired" else groups)
     needed = max(experiment.min_items, 2)
     schedule = schedule_of(experiment, max(sum(units.values()), 1))
     verdict = Verdict(
@@ -84,22 +86,25 @@ def analyze(
         state="too few",
         units=units,
         split=sample_ratio(list(units.values()) if sum(units.values()) else experiment.shares(),
-                           experiment.shares()),
+                           experiment.shares(), looks=experiment.looks),
         schedule=schedule,
         must_not=(f"Read nothing yet: {needed} units a variant are needed, got {units}.",),
     )  # fmt: skip
     if verdict.split.severity == "alarm":
         planned = [round(share, 4) for share in experiment.shares()]
-        words = f"Read nothing: {units} arrived where the plan was {planned}."
+        words = (
+            f"Read nothing: {units} arrived where the plan was {planned}. If the weights changed "
+            "on the way, judge every period with the weights it had."
+        )
         return replace(verdict, state="invalid", must_not=(words,))
     if min(units.values()) < needed:
         return verdict
-    group = columns.pair if experiment.mode == "paired" else columns.cluster
-    tables = {m.name: readings(frame, rows, m, group=group) for m in experiment.metrics}
+    tables, unread = _load(frame, rows, experiment, groups)
     findings, notes = _read(_Reader(experiment, schedule, rules), tables)
     state, winner = decide(experiment, findings, schedule)
     told = replace(verdict, state=state, winner=winner, findings=findings)
-    return replace(told, must_not=(*notes, *warnings(experiment, told, alpha=rules.alpha)))
+    beware = warnings(experiment, told, alpha=rules.alpha)
+    return replace(told, must_not=(*unread, *notes, *beware))
 
 
 def schedule_of(experiment: Experiment, units: int) -> Schedule:
@@ -110,20 +115,41 @@ def schedule_of(experiment: Experiment, units: int) -> Schedule:
     return Schedule((*(look for look in experiment.looked if look < now), now), experiment.looks)
 
 
+Table = dict[str, Readings]  # one metric, by variant
+
+
+def _load(
+    frame: Any, rows: Mapping[str, Any], experiment: Experiment, groups: Any
+) -> tuple[dict[str, Table], list[str]]:
+    """The metrics that can be read, and why the others cannot; if none can, that is an error."""
+    tables: dict[str, Table] = {}
+    errors: list[BadInput | UnknownName] = []
+    for metric in experiment.metrics:
+        try:
+            tables[metric.name] = readings(frame, rows, metric, groups)
+        except (BadInput, UnknownName) as error:
+            errors.append(error)
+    if not tables:
+        raise errors[0]
+    named = [metric.name for metric in experiment.metrics if metric.name not in tables]
+    notes = [_silence(name, str(error)) for name, error in zip(named, errors, strict=True)]
+    return tables, notes
+
+
 def _read(
-    reader: _Reader, tables: Mapping[str, Mapping[str, Readings]]
+    reader: _Reader, tables: Mapping[str, Table]
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """All findings, adjusted for one another, and what went missing on the way."""
     findings, notes = [], []
     metrics = {metric.name: metric for metric in reader.experiment.metrics}
-    for metric in metrics.values():
-        control, *challengers = tables[metric.name].items()
-        notes += _uneven_loss(metric, tables[metric.name])
+    for name, table in tables.items():
+        control, *challengers = table.items()
+        notes += _uneven_loss(metrics[name], table)
         for variant, treatment in challengers:
             try:
-                findings.append(reader.find(metric, variant, (control[1], treatment)))
-            except _SaysNothing as silence:
-                notes.append(f"Conclude nothing about {metric.name} of {variant!r}: {silence}.")
+                findings.append(reader.find(metrics[name], variant, (control[1], treatment)))
+            except BadInput as error:
+                notes.append(_silence(f"{name} of {variant!r}", str(error)))
     alpha = reader.rules.alpha
     adjusted = _adjusted(findings, reader.rules)
     return tuple(replace(f, says=says(metrics[f.metric], f, alpha=alpha)) for f in adjusted), tuple(
@@ -131,8 +157,8 @@ def _read(
     )
 
 
-class _SaysNothing(Exception):
-    """The rows of a metric cannot carry a test."""
+def _silence(what: str, why: str) -> str:
+    return f"Conclude nothing about {what}: {why}."
 
 
 class _Reader:
@@ -145,14 +171,12 @@ class _Reader:
         self.rho2 = best_rho2(rules.tuned_for, alpha=rules.alpha)
 
     def find(self, metric: Metric, variant: str, pair: tuple[Readings, Readings]) -> Finding:
-        units = sum(map(len, pair))
         if min(map(len, pair)) < 2:
-            raise _SaysNothing(f"measured {[len(arm) for arm in pair]} times")
-        if not any(np.ptp(arm.values[metric.name]) > 0 for arm in pair):
-            raise _SaysNothing("it does not vary within a variant")
+            raise BadInput(f"it was measured {[len(arm) for arm in pair]} times")
         effect = estimate(self.experiment, metric, pair, level=self.level)
-        spread = math.sqrt(Sample.of(pair[0].values[metric.name]).var) or effect.se
-        belief = normal_belief(effect.difference, effect.se, prior_sd=spread)
+        if not (math.isfinite(effect.difference) and 0 < effect.se < math.inf):
+            raise BadInput("its error cannot be estimated")
+        belief = normal_belief(effect.difference, effect.se, prior_sd=_sd_of_one(effect, pair))
         return Finding(
             metric=metric.name,
             role=metric.role,
@@ -163,7 +187,7 @@ class _Reader:
             difference=effect.difference,
             se=effect.se,
             interval=effect.interval,
-            always_valid=self._always_valid(effect, units),
+            always_valid=self._always_valid(effect, pair),
             relative=effect.relative,
             pvalue=self._pvalue(effect),
             stopped_pvalue=self._stopped_pvalue(effect),
@@ -186,8 +210,11 @@ class _Reader:
         """One look at everything: the test's own p-value is the p-value."""
         return self.schedule.looked == (1.0,)
 
-    def _always_valid(self, effect: Effect, units: int) -> Interval:
-        """The error per unit is what the sequence calls sd; it holds from about 30 units an arm."""
+    def _always_valid(self, effect: Effect, pair: tuple[Readings, Readings]) -> Interval:
+        """The error per unit is what the sequence calls sd; too few units say nothing yet."""
+        if min(arm.units for arm in pair) < ALWAYS_VALID_FROM:
+            return Interval(-math.inf, math.inf)
+        units = sum(arm.units for arm in pair)
         per_unit = effect.se * math.sqrt(units)
         half = float(asymptotic_half_width(per_unit, units, rho2=self.rho2, alpha=self.rules.alpha))
         return Interval(-half, half).shift(effect.difference)
@@ -197,6 +224,15 @@ class _Reader:
             return self.rules.past.shrink(effect.difference, effect.se)[0]
         critical = float(norm.isf((1 - self.level) / 2))
         return given_significant(effect.difference, effect.se, critical=critical)
+
+
+def _sd_of_one(effect: Effect, pair: tuple[Readings, Readings]) -> float:
+    """One unit's sd in the unit of the effect, se·√(nm/(n+m)): a prior worth a unit an arm.
+
+    The prior expects effects of the size of differences between units, whatever is measured.
+    """
+    n, m = (arm.units for arm in pair)
+    return effect.se * math.sqrt(n * m / (n + m))
 
 
 def _z(effect: Effect) -> float:

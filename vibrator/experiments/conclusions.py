@@ -28,18 +28,21 @@ def decide(
     experiment: Experiment, findings: Sequence[Finding], schedule: Schedule
 ) -> tuple[str, str | None]:
     """The state of the experiment, and its winner if there is one."""
+    challengers = experiment.labels[1:]
     goals = [finding for finding in findings if finding.role == "goal"]
-    ahead = [arm for arm in experiment.labels[1:] if _ahead(arm, goals)]
+    ahead = [arm for arm in challengers if _ahead(arm, goals)]
     safe = [arm for arm in ahead if _safe(experiment, arm, findings)]
-    words = {finding.says for finding in goals}
     if safe:
         return "winner", max(safe, key=lambda arm: _strength(arm, goals))
-    if goals and words == {"worse"}:
-        return "control", experiment.control.label
+    if {f.variant for f in findings if f.says == "harmful"} == set(challengers):
+        return "harmful", None
     if ahead and schedule.final:
         return "blocked", None
-    if goals and words == {"equivalent"}:
-        return "equivalent", None
+    agreed = _agreed(experiment, goals)
+    if agreed == "worse":
+        return "control", experiment.control.label
+    if not goals or agreed == "equivalent":
+        return agreed or "unread", None
     return ("no difference" if schedule.final else "undecided"), None
 
 
@@ -76,6 +79,11 @@ def _about_findings(verdict: Verdict, alpha: float) -> Iterator[str]:
                 f"No difference in {name} was shown, which does not show that there is none: "
                 f"effects below {finding.detectable:.3g} are missed more often than planned."
             )
+        elif finding.says == "harmful":
+            yield (
+                f"Do not go on with {finding.variant}: it harms {finding.metric} beyond the "
+                "margin, whatever the goal says."
+            )
         elif finding.says == "not shown harmless":
             yield f"Do not call {name} unharmed: its interval reaches beyond the margin."
         elif finding.says == "better" and finding.role == "goal":
@@ -85,6 +93,14 @@ def _about_findings(verdict: Verdict, alpha: float) -> Iterator[str]:
             )
         elif finding.role == "secondary" and finding.adjusted <= alpha:
             yield f"{name} was no goal: what it shows is a question for the next experiment."
+
+
+def _agreed(experiment: Experiment, goals: Sequence[Finding]) -> str | None:
+    """What every goal says of every challenger, if all were read and all say the same."""
+    words = {finding.says for finding in goals}
+    wanted = sum(metric.role == "goal" for metric in experiment.metrics)
+    whole = len(goals) == wanted * (len(experiment.labels) - 1)
+    return words.pop() if whole and len(words) == 1 else None
 
 
 def _ahead(arm: str, goals: Sequence[Finding]) -> bool:

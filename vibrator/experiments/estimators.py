@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Groups = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,16 @@ class Readings:
     """One metric in one arm: its columns where all of them were measured, and how many were not."""
 
     values: dict[str, Floats]
-    groups: NDArray[Any] | None = None  # the pair or cluster of every row
+    groups: Groups | None = None  # the pair or cluster of every row
     missing: int = 0
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
+
+    @property
+    def units(self) -> int:
+        """What is independent of one another: rows, or the pairs or clusters they come in."""
+        return len(self) if self.groups is None else len(np.unique(self.groups))
 
 
 Arms = tuple[Readings, Readings]  # control, treatment
@@ -47,16 +53,16 @@ Estimator = Callable[[Metric, Arms, float], Effect]
 
 
 def readings(
-    frame: Any, rows: Mapping[str, NDArray[np.intp]], metric: Metric, *, group: str | None
+    frame: Any, rows: Mapping[str, NDArray[np.intp]], metric: Metric, groups: Groups | None
 ) -> dict[str, Readings]:
     """The metric in every arm; a row with a part of it missing is left out and counted."""
-    for name in (*metric.columns, *([group] if group else [])):
-        if name not in frame:
-            raise UnknownName(f"no column {name!r}; there are {list(frame.columns)}")
+    for name in metric.columns:
+        _require_column(frame, name)
     arrays = {name: _numbers(name, frame[name]) for name in metric.columns}
     whole = ~np.any([np.isnan(array) for array in arrays.values()], axis=0)
+    if metric.kind == "share" and not np.isin(arrays[metric.name][whole], (0.0, 1.0)).all():
+        raise BadInput(f"the share {metric.name!r} must be 0 or 1 in every row")
     complete = bool(whole.all())
-    groups = frame[group].to_numpy() if group else None
     return {
         label: _arm(arrays, groups, mine if complete else mine[whole[mine]], len(mine))
         for label, mine in rows.items()
@@ -67,8 +73,14 @@ def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDAr
     """Which rows belong to which variant; a row of no variant is refused."""
     import pandas as pd
 
-    if columns.variant not in frame:
-        raise UnknownName(f"no column {columns.variant!r}; there are {list(frame.columns)}")
+    if not isinstance(frame, pd.DataFrame):
+        raise BadInput(
+            f"an analysis reads a pandas DataFrame with one row a unit, got {type(frame).__name__}"
+        )
+    if not frame.columns.is_unique:
+        twice = sorted(map(str, frame.columns[frame.columns.duplicated()]))
+        raise BadInput(f"every column needs a name of its own, got {twice} twice")
+    _require_column(frame, columns.variant)
     codes = pd.Index(list(experiment.labels), dtype=object).get_indexer_for(frame[columns.variant])
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
@@ -77,23 +89,45 @@ def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDAr
     return {label: np.flatnonzero(codes == code) for code, label in enumerate(experiment.labels)}
 
 
-def counted(
-    frame: Any, rows: Mapping[str, NDArray[np.intp]], cluster: str | None
-) -> dict[str, int]:
-    """The units of every arm: its rows, or its clusters where whole clusters were assigned."""
-    if cluster is None:
-        return {label: len(mine) for label, mine in rows.items()}
-    if cluster not in frame:
-        raise UnknownName(f"no column {cluster!r}; there are {list(frame.columns)}")
-    named = {label: frame[cluster].iloc[mine].unique() for label, mine in rows.items()}
-    everyone = [name for names in named.values() for name in names]
-    if len(set(everyone)) < len(everyone):
+def grouped(
+    frame: Any, rows: Mapping[str, NDArray[np.intp]], experiment: Experiment, columns: Columns
+) -> Groups | None:
+    """A number for the pair or cluster of every row; None where rows are independent."""
+    import pandas as pd
+
+    paired = experiment.mode == "paired"
+    name = columns.pair if paired else columns.cluster
+    if name is None:
+        if paired:
+            raise BadInput("a paired experiment needs the column that names the pair")
+        return None
+    _require_column(frame, name)
+    try:
+        codes = pd.factorize(frame[name])[0]
+    except TypeError:
+        raise BadInput(f"{name!r} must hold names or numbers, one a row") from None
+    if (codes < 0).any():
+        raise BadInput(f"{name!r} must be told for every row, row {int(np.argmax(codes < 0))} is "
+                       "missing it")  # fmt: skip
+    named = [np.unique(codes[mine], return_counts=True) for mine in rows.values()]
+    if paired and any((count > 1).any() for _, count in named):
+        raise BadInput(f"a pair has one row a variant, got several of one {name!r}")
+    if not paired and sum(len(names) for names, _ in named) > len(np.unique(codes)):
         raise BadInput("a cluster belongs to one variant only, got one in two")
-    return {label: len(names) for label, names in named.items()}
+    return np.asarray(codes)
+
+
+def counted(rows: Mapping[str, NDArray[np.intp]], clusters: Groups | None) -> dict[str, int]:
+    """The units of every arm: its rows, or its clusters where whole clusters were assigned."""
+    if clusters is None:
+        return {label: len(mine) for label, mine in rows.items()}
+    return {label: len(np.unique(clusters[mine])) for label, mine in rows.items()}
 
 
 def estimate(experiment: Experiment, metric: Metric, pair: Arms, *, level: float) -> Effect:
     """The effect between two arms on one metric: by the design first, then by the metric's kind."""
+    if metric.kind == "share" and not any(np.ptp(arm.values[metric.name]) > 0 for arm in pair):
+        return _unvaried_share(metric, pair, level)
     if experiment.mode == "paired":
         return _paired(metric, pair, level)
     if pair[0].groups is not None:
@@ -114,11 +148,15 @@ def _mean(metric: Metric, pair: Arms, level: float) -> Effect:
 
 
 def _share(metric: Metric, pair: Arms, level: float) -> Effect:
-    for arm in pair:
-        values = arm.values[metric.name]
-        if not ((values == 0) | (values == 1)).all():
-            raise BadInput(f"the share {metric.name!r} must be 0 or 1 in every row")
     control, treatment = ((float(arm.values[metric.name].sum()), len(arm)) for arm in pair)
+    return proportions(control, treatment, level=level)
+
+
+def _unvaried_share(metric: Metric, pair: Arms, level: float) -> Effect:
+    """No event in an arm, or nothing else, counted in units that are surely independent."""
+    control, treatment = (
+        (arm.units * float(arm.values[metric.name][0]), arm.units) for arm in pair
+    )
     return proportions(control, treatment, level=level)
 
 
@@ -151,11 +189,8 @@ def _paired(metric: Metric, pair: Arms, level: float) -> Effect:
     """Per-pair differences of the pairs that have both halves; never the arms as independent."""
     if metric.kind not in ("mean", "share") or metric.covariate is not None:
         raise BadInput(f"pairs take plain means and shares, got {metric.kind} {metric.name!r}")
-    groups = [_groups(arm) for arm in pair]
-    for names in groups:
-        if len(np.unique(names)) < len(names):
-            raise BadInput(f"a pair has one row a variant for {metric.name!r}, got several")
-    _, left, right = np.intersect1d(*groups, return_indices=True)
+    before, after = (_groups(arm) for arm in pair)
+    _, left, right = np.intersect1d(before, after, return_indices=True)
     control, treatment = (arm.values[metric.name] for arm in pair)
     return paired(control[left], treatment[right], level=level)
 
@@ -164,15 +199,17 @@ def _clustered(metric: Metric, pair: Arms, level: float) -> Effect:
     """Sums a cluster, then a ratio of means over clusters: its rows are not independent."""
     if metric.kind not in ("mean", "share", "ratio") or metric.covariate is not None:
         raise BadInput(f"clusters take means, shares and ratios, got {metric.kind} {metric.name!r}")
-    if np.intersect1d(*(_groups(arm) for arm in pair)).size:
-        raise BadInput("a cluster belongs to one variant only, got one in two")
     control, treatment = (_cluster_sums(metric, arm) for arm in pair)
     return ratio(control, treatment, numerator="top", denominator="bottom", level=level)
 
 
-def _groups(arm: Readings) -> Any:
-    if arm.groups is None:
-        raise BadInput("a paired experiment needs the column that names the pair")
+def _require_column(frame: Any, name: str) -> None:
+    if name not in frame:
+        raise UnknownName(f"no column {name!r}; there are {list(frame.columns)}")
+
+
+def _groups(arm: Readings) -> Groups:
+    assert arm.groups is not None  # noqa: S101  # `grouped` saw to it
     return arm.groups
 
 
@@ -189,7 +226,7 @@ def _cluster_sums(metric: Metric, arm: Readings) -> Aggregates:
 
 def _arm(
     arrays: Mapping[str, Floats],
-    groups: NDArray[Any] | None,
+    groups: Groups | None,
     chosen: NDArray[np.intp],
     count: int,
 ) -> Readings:

@@ -15,8 +15,10 @@ STATES = {
     "invalid": "the units did not arrive in the planned shares, so nothing may be read",
     "too few": "there are not enough units yet",
     "undecided": "no look so far allows to stop",
+    "unread": "no goal could be read, so nothing was found, not even that there is nothing",
     "winner": "one variant is better than the control, and no guardrail speaks against it",
     "control": "every challenger is worse than the control",
+    "harmful": "every challenger harms a guardrail beyond its margin",
     "blocked": "a challenger is better on the goal, but a guardrail is not shown harmless",
     "equivalent": "no difference that anybody would mind",
     "no difference": "no detectable difference",
@@ -80,7 +82,7 @@ class Verdict:
     @property
     def decided(self) -> bool:
         """Whether the experiment may end here."""
-        return self.state not in ("invalid", "too few", "undecided")
+        return self.state not in ("invalid", "too few", "undecided", "unread")
 
     def finding(self, metric: str, variant: str) -> Finding:
         """One finding by its names."""

@@ -11,7 +11,7 @@ from scipy import stats
 
 from vibrator.errors import BadInput
 from vibrator.stats.aggregates import Aggregates, Sample, numbers
-from vibrator.stats.intervals import Interval, newcombe, share_of, z_of
+from vibrator.stats.intervals import Interval, newcombe, share_of, wilson, z_of
 from vibrator.stats.rows import Row
 
 if TYPE_CHECKING:
@@ -102,19 +102,27 @@ def proportions(
     pooled: bool = True,
     level: float = 0.95,
 ) -> Effect:
-    """Two shares, (successes, count) each: the z-test, and Newcombe's interval."""
+    """Two shares, (successes, count) each: the z-test, and Newcombe's interval.
+
+    Arms in which nothing varied (no event at all) still have that interval; the error is then read
+    back from its width, so that many units without an event say more than few.
+
+    >>> proportions((0, 50), (0, 50)).pvalue, print(proportions((0, 50), (0, 50)).interval)
+    low -0.07135  high 0.07135
+    (1.0, None)
+    """
     p, q = share_of(*control), share_of(*treatment)
     n, m = control[1], treatment[1]
     both = (control[0] + treatment[0]) / (n + m)
     se2 = both * (1 - both) * (1 / n + 1 / m) if pooled else p * (1 - p) / n + q * (1 - q) / m
-    _require_variation(se2)
-    se = math.sqrt(se2)
+    interval = newcombe(control, treatment, level=level)
+    se = math.sqrt(se2) if se2 > 0 else interval.width / (2 * z_of(level))
     return Effect(
         method="proportions",
         control=p,
         treatment=q,
         difference=q - p,
-        interval=newcombe(control, treatment, level=level),
+        interval=interval,
         pvalue=t_pvalue((q - p) / se, math.inf),
         statistic=(q - p) / se,
         se=se,
@@ -169,7 +177,9 @@ def mann_whitney(control: ArrayLike, treatment: ArrayLike) -> Test:
 def superiority(control: ArrayLike, treatment: ArrayLike, *, level: float = 0.95) -> Effect:
     """How often the treatment beats the control, over one half, with the rank test's p-value.
 
-    The error is that of the placements (DeLong et al. 1988), so the interval needs no shape.
+    The error is that of the placements (DeLong et al. 1988), so the interval needs no shape. Where
+    they do not vary (the arms do not overlap), its upper bound θ(1 − θ)/min(n, m) (van Dantzig
+    1951) stands in for it: Wilson's interval of a share among the smaller arm's units.
     """
     a, b = numbers("control", control), numbers("treatment", treatment)
     if min(len(a), len(b)) < 2:
@@ -179,13 +189,18 @@ def superiority(control: ArrayLike, treatment: ArrayLike, *, level: float = 0.95
     below = 1 - (ranks[: len(a)] - stats.rankdata(a)) / len(b)
     share = float(above.mean())
     se = math.sqrt(above.var(ddof=1) / len(b) + below.var(ddof=1) / len(a))
-    test, half = mann_whitney(a, b), z_of(level) * se
+    interval = Interval(share - z_of(level) * se, share + z_of(level) * se)
+    if not se > 0:
+        fewest = min(len(a), len(b))
+        interval = wilson(share * fewest, fewest, level=level)
+        se = interval.width / (2 * z_of(level))
+    test = mann_whitney(a, b)
     return Effect(
         method="mann-whitney",
         control=0.5,
         treatment=share,
         difference=share - 0.5,
-        interval=Interval(share - 0.5 - half, share - 0.5 + half),
+        interval=interval.shift(-0.5),
         pvalue=test.pvalue,
         statistic=test.statistic,
         se=se,
