@@ -188,6 +188,20 @@ def test_json_lines_go_round(ledger, tmp_path):
     assert report.torn_at is not None
 
 
+@pytest.mark.parametrize("spoilt", [b'{"domain": "x", ', b'{"domain": "\xff"}', b"hello"])
+def test_a_bad_line_hides_none_of_those_after_it(ledger, tmp_path, spoilt):
+    path = tmp_path / "out.jsonl"
+    lines = [json.dumps(record).encode() for record in PUBLISHED]
+    path.write_bytes(b"\n".join([lines[0], b"", spoilt, *lines[1:]]) + b"\n")
+
+    with pytest.raises(BadRows, match="1 entries are not records, the first at 3: no JSON"):
+        import_jsonl(ledger, path)
+    assert len(ledger) == 0
+    report = import_jsonl(ledger, path, keep_good=True)
+    assert (report.imported, report.torn_at) == (3, None)
+    assert [record.to_dict() for record in ledger.records] == PUBLISHED
+
+
 def test_the_pipeline_is_kept_with_its_records_or_not_at_all(ledger):
     record = Record(**_fields(add(ledger)))
     assert ledger.load_state("mail") == (None, 0)

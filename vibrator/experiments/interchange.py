@@ -15,7 +15,7 @@ from vibrator.stats.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Rejected(Row):
-    """An entry that is not a record: its place, counted from 1, and why."""
+    """An entry that is not a record: its place (line, in JSON Lines), counted from 1, and why."""
 
     place: int
     reason: str
@@ -40,7 +40,10 @@ def export_jsonl(ledger: Ledger, path: str | Path) -> int:
 
 
 def import_jsonl(ledger: Ledger, path: str | Path, *, keep_good: bool = False) -> ImportReport:
-    """Append the lines of a JSON Lines file; see `import_json` for what happens to bad ones."""
+    """Append the lines of a JSON Lines file; see `import_json` for what happens to bad ones.
+
+    A last line without its end is a tear; any other line that is no JSON is a bad entry.
+    """
     return _import(ledger, _lines(Path(path).read_bytes()), keep_good=keep_good)
 
 
@@ -53,7 +56,7 @@ def import_json(ledger: Ledger, path: str | Path, *, keep_good: bool = False) ->
     data = Path(path).read_bytes()
     if not data.lstrip().startswith(b"["):
         raise BadInput(f"{path} is not a JSON array: a published ledger begins with '['")
-    return _import(ledger, _entries(data), keep_good=keep_good)
+    return _import(ledger, enumerate(_entries(data), start=1), keep_good=keep_good)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,20 @@ class _Tear:
     at: int
 
 
-def _import(ledger: Ledger, entries: Iterator[Any], *, keep_good: bool) -> ImportReport:
+Entries = Iterator[tuple[int, Any]]  # place and value, or a _Tear at the end
+
+
+def _import(ledger: Ledger, entries: Entries, *, keep_good: bool) -> ImportReport:
     good: list[Record] = []
     rejected: list[Rejected] = []
     torn_at = None
-    for place, entry in enumerate(entries, start=1):
+    for place, entry in entries:
         if isinstance(entry, _Tear):
             torn_at = entry.at
             break
+        if isinstance(entry, ValueError):
+            rejected.append(Rejected(place, f"no JSON in UTF-8: {entry}"))
+            continue
         try:
             good.append(Record.from_dict(entry))
         except BadInput as error:
@@ -109,15 +118,16 @@ def _entries(data: bytes) -> Iterator[Any]:
         yield _Tear(len(text[: at + 1].encode()))
 
 
-def _lines(data: bytes) -> Iterator[Any]:
-    text, at = _readable(data), 0
-    for line in text.split("\n"):  # splitlines would cut at U+2028 inside a text, too
+def _lines(data: bytes) -> Entries:
+    """The value of every line that is not empty; a ValueError where it is no JSON."""
+    at = 0
+    lines = data.split(b"\n")  # splitlines would cut at U+2028 inside a text, too
+    for place, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield json.loads(line, parse_constant=_refuse_constant)
-            except ValueError:
-                yield _Tear(len(text[:at].encode()))
-                return
+                yield place, json.loads(line.decode(), parse_constant=_refuse_constant)
+            except ValueError as error:
+                yield place, _Tear(at) if place == len(lines) else error
         at += len(line) + 1
 
 
