@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from vibrator.cli import build
 from vibrator.errors import BadInput, UnknownName, VersionConflict
+from vibrator.experiments.adapters import measured_in
 from vibrator.experiments.adapters.port import mean_of
 from vibrator.experiments.config import AdaptiveConfig
 from vibrator.experiments.hypothesis import HypothesisEngine
-from vibrator.experiments.ledger import Ledger
+from vibrator.experiments.ledger import Ledger, Record
 from vibrator.experiments.loop import Loop, Plan, load_state
 from vibrator.experiments.program import program, usual_effects
 from vibrator.experiments.report import fragments, overview, page
@@ -150,8 +151,8 @@ def test_the_program_is_judged_as_a_whole(tmp_path):
 
 
 def test_the_page_shows_what_may_be_looked_at(tmp_path):
-    loop = open_lab(tmp_path)
-    loop.tick([f"u{n}" for n in range(40)])
+    loop = open_lab(tmp_path, planned=600)
+    loop.tick([f"u{n}" for n in range(60)])
     loop.tick()
     view = overview(loop.ledger, "video")
 
@@ -165,6 +166,48 @@ def test_the_page_shows_what_may_be_looked_at(tmp_path):
     assert "power left" in html
     assert view.patterns == ()  # what leads a running experiment is no peek-proof claim
     json.dumps(view.running, allow_nan=False)
+
+
+def test_the_page_shows_no_interval_before_there_is_one(tmp_path):
+    loop = open_lab(tmp_path)
+    loop.tick([f"u{n}" for n in range(20)])
+    loop.tick()
+
+    assert overview(loop.ledger, "video").running[0]["effects"] == []
+    assert "from 20 units an arm on" in page(loop.ledger, "video")
+
+
+def test_an_idea_that_comes_back_starts_from_nothing(tmp_path):
+    """Records of an experiment that was abandoned do not count for the next one like it."""
+    loop = open_lab(tmp_path)
+    loop.engine.space = {"hook": ["claim", "question"]}
+    loop.tick(["a"])
+    first = loop.state.current[0]
+    loop.ledger.extend(
+        Record(domain="video", experiment_id=first.id, variable="hook", variant="claim",
+               metric_values={"primary_metric": 99.0}, timestamp="2026-03-01")
+        for _ in range(50)
+    )  # fmt: skip
+    gone = loop.state.abandon(first.id, at=NOON, reason="the source was wrong")
+    _, version = loop.ledger.load_state("video")
+    loop.ledger.save_state("video", gone.to_json(), version=version)
+    loop.tick([f"u{n}" for n in range(60)])
+    loop.tick()
+
+    again = loop.state.current[0]
+    assert (again.labels, again.variable) == (first.labels, first.variable)
+    assert again.id == f"{first.id}-2"
+    assert overview(loop.ledger, "video").running[0]["units"]["claim"] < 50
+
+
+def test_a_goal_that_never_varies_ends_without_a_result(tmp_path):
+    loop = open_lab(tmp_path, planned=40, looks=1)
+    loop.adapter.get_signals = lambda rows: {"primary_metric": 1.0, "secondary_metrics": {}}
+    for _ in range(2):
+        loop.tick([f"u{n}" for n in range(50)])
+
+    assert loop.state.history[0]["status"] == "abandoned"
+    assert "values that vary" in loop.state.history[0]["outcome"]["reason"]
 
 
 def test_the_page_tells_of_what_was_concluded(tmp_path):
@@ -209,6 +252,67 @@ def test_run_and_report(cli, tmp_path):
     assert {row["stage"] for row in json.loads(first.stdout)} >= {"propose", "assign", "analyze"}
     assert "simulated" in first.stderr
     assert "measurements are simulated" in (tmp_path / "lab.html").read_text()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_run_with_units_that_were_measured(cli, tmp_path, suffix):
+    """Who sees what is written out, what came of it is read in, and the planted winner found."""
+    settings = {"domain": "docs", "primary_metric": "minutes", "space": {"hook": ["claim", "ask"]}}
+    (tmp_path / "lab.json").write_text(json.dumps(settings))
+    (tmp_path / "new.txt").write_text("".join(f"u{n}\n" for n in range(200)))
+    words = ("run", "--config", "lab.json", "--measured", f"units{suffix}", "--looks", 1)
+    write(pd.DataFrame({"id": ["nobody"], "minutes": [1.0]}), tmp_path / f"units{suffix}")
+    first = cli(*words, "--planned", 200, "--units-from", "new.txt", "--assigned", "who.csv")
+    who = pd.read_csv(tmp_path / "who.csv")
+    minutes = np.random.default_rng(2).normal(size=200) + 2 * (who.variant == "ask")
+    write(pd.DataFrame({"id": who.unit, "minutes": minutes}), tmp_path / f"units{suffix}")
+    second = cli(*words, "--format", "json")
+
+    assert first.exit_code == second.exit_code == 0
+    assert "simulated" not in first.stderr
+    assert json.loads(who.params[0])["hook"] == who.variant[0]
+    told = {row["stage"]: row["says"] for row in json.loads(second.stdout)}
+    assert told["collect"] == "200 of 200 items measured"
+    assert told["conclude"] == "winner, ask won"
+
+
+def write(frame, path):
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        text = frame.to_csv(index=False) if path.suffix == ".csv" else None
+        path.write_text(text or frame.to_json(orient="records", lines=True))
+
+
+def test_a_platform_may_be_measured_too(cli, tmp_path):
+    (tmp_path / "lab.json").write_text(json.dumps({"domain": "video", "space": SPACE}))
+    (tmp_path / "new.txt").write_text("v1\nv2\n")
+    (tmp_path / "v.csv").write_text("id,avg_view_pct,views\nv1,40,7\nv2,,9\n")
+    words = ("run", "--config", "lab.json", "--measured", "v.csv", "--units-from", "new.txt")
+
+    told = cli(*words, "--platform", "youtube", "--format", "json")
+    assert "short videos on youtube" in told.stderr
+    assert "simulated" not in told.stderr
+    says = {row["stage"]: row["says"] for row in json.loads(told.stdout)}
+    assert says["collect"] == "1 of 2 items measured"  # an empty cell was not measured
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("gone.csv", None, "no file gone.csv"),
+        ("v.txt", "id\n", ".csv, .jsonl or .parquet"),
+        ("v.csv", "name,minutes\nu,1\n", "no column 'id'"),
+        ("v.csv", "id,minutes\nu,1\nu,2\n", "several with the id 'u'"),
+    ],
+)
+def test_measurements_that_cannot_be_read_are_refused(tmp_path, monkeypatch, name, text, reason):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / name).write_text(text)
+
+    with pytest.raises(BadInput, match=reason):
+        measured_in(name)(["u"])
 
 
 def test_analyze_a_file(cli, tmp_path):

@@ -21,7 +21,7 @@ from vibrator.stats.power import (
     units_for_means,
     units_for_shares,
 )
-from vibrator.stats.ratios import log_bayes_factor, sample_ratio
+from vibrator.stats.ratios import log_bayes_factor, running_split, sample_ratio
 from vibrator.stats.rows import table
 from vibrator.stats.shrinkage import Population, given_significant, population
 from vibrator.stats.tests import (
@@ -126,6 +126,31 @@ def test_sample_ratio():
     assert check.sequential_pvalue == near(0.12497, 5)
     assert sample_ratio([4900, 2550, 2550], [0.5, 0.25, 0.25]).pvalue == near(0.13533528)
     assert sample_ratio([5300, 4700]).severity == "alarm"
+
+
+def test_the_split_unit_by_unit_ends_where_the_whole_does():
+    arms = np.random.default_rng(8).choice(3, size=900, p=[0.7, 0.15, 0.15])
+    running = running_split(arms, [0.5, 0.25, 0.25], strength=100)
+    seen = np.cumsum(arms[:, None] == np.arange(3), axis=0)
+    factors = [log_bayes_factor(s, [0.5, 0.25, 0.25], strength=100) for s in seen]
+
+    expected = np.exp(-np.maximum(np.maximum.accumulate(factors), 0.0))
+    assert running == pytest.approx(expected, rel=1e-6)
+    assert running[-1] < 1e-3
+    with pytest.raises(BadInput, match="from 0 to 2"):
+        running_split([3], [1, 1, 1])
+
+
+def test_a_split_may_be_watched_at_every_unit():
+    """At level 5 % one fair split in twenty is ever called unfair; with χ² far more of them."""
+    rng = np.random.default_rng(9)
+    watched = [running_split(rng.integers(2, size=500), strength=50) for _ in range(400)]
+    assert np.mean([p[-1] <= 0.05 for p in watched]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+    ones = np.cumsum(rng.integers(2, size=(400, 500)), axis=1)
+    n = np.arange(1, 501)
+    naive = (np.abs(2 * ones - n) / np.sqrt(n))[:, 19:] > 1.96
+    assert naive.any(axis=1).mean() > 0.2
 
 
 @pytest.mark.parametrize(

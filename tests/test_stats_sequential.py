@@ -1,5 +1,7 @@
 """Looking more than once without being fooled."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
@@ -136,6 +138,32 @@ def test_empirical_bernstein_covers_at_every_length():
     assert missed <= 0.05
     low, high = bounds[0]
     assert high[-1] - low[-1] < 0.2
+
+
+def bernstein_by_hand(values, alpha=0.05):
+    """Theorem 2 of Waudby-Smith and Ramdas (2024), value by value, in its own words."""
+    mean, variance, total, squares = 0.5, 0.25, 0.5, 0.25
+    staked, drawn, cost = 0.0, 0.0, math.log(2 / alpha)
+    for t, x in enumerate(values, start=1):
+        stake = min(math.sqrt(2 * math.log(2 / alpha) / (variance * t * math.log(1 + t))), 0.5)
+        v = 4 * (x - mean) ** 2
+        cost += v * (-math.log(1 - stake) - stake) / 4
+        staked, drawn = staked + stake, drawn + stake * x
+        total += x
+        mean = total / (t + 1)
+        squares += (x - mean) ** 2
+        variance = squares / (t + 1)
+    return drawn / staked - cost / staked, drawn / staked + cost / staked
+
+
+@pytest.mark.parametrize("count", [1, 2, 50, 200])
+def test_empirical_bernstein_by_hand(count):
+    x = [(37 * i) % 101 / 101 for i in range(1, count + 1)]
+    low, high = empirical_bernstein(x)
+
+    assert (low[-1], high[-1]) == pytest.approx(bernstein_by_hand(x), abs=1e-12)
+    if count == 200:  # where the published formula lies; another variant of it gave .4252, .5688
+        assert (low[-1], high[-1]) == pytest.approx((0.425659, 0.567767), abs=5e-7)
 
 
 @pytest.mark.parametrize(

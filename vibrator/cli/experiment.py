@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from vibrator.cli._output import Format, note, show
-from vibrator.writing import write_text
+from vibrator.writing import safe_cell, write_text
 
 PANEL = "Learn"
 app = typer.Typer(help="Experiments: try, measure, learn, challenge.", no_args_is_help=True)
@@ -24,9 +24,16 @@ DEFAULT_LEDGER = "vibrator-experiments.db"
 def run(
     config: Annotated[Path, typer.Option(help="JSON settings: domain, space, winner hints.")],
     ledger: LedgerPath = DEFAULT_LEDGER,
-    platform: Annotated[str, typer.Option(help="youtube or instagram (simulated).")] = "youtube",
+    measured: Annotated[
+        Path | None, typer.Option(help="CSV, JSON Lines or parquet: id and numbers of each unit.")
+    ] = None,
+    units_from: Annotated[Path | None, typer.Option(help="New units: an id a line.")] = None,
+    assigned: Annotated[Path | None, typer.Option(help="Write as CSV who sees what.")] = None,
+    platform: Annotated[
+        str | None, typer.Option(help="youtube or instagram; without --measured simulated.")
+    ] = None,
     ticks: Annotated[int, typer.Option(min=1, help="How often to go through all stages.")] = 1,
-    units: Annotated[int, typer.Option(min=0, help="New units a tick.")] = 100,
+    units: Annotated[int, typer.Option(min=0, help="Units a tick makes up to simulate.")] = 100,
     planned: Annotated[int, typer.Option(min=2, help="Units an experiment takes in all.")] = 400,
     looks: Annotated[int, typer.Option(min=1, help="Planned looks at each.")] = 4,
     model: Annotated[
@@ -38,25 +45,32 @@ def run(
 ) -> None:
     """Go on with the loop where it stopped: propose, assign, collect, analyze, conclude, challenge.
 
-    Example: vibrator experiment run --config lab.json --ticks 4 --report lab.html
+    Real units come from --units-from, what was measured of them from --measured; with neither,
+    short videos are simulated.
+
+    Example: vibrator experiment run --config lab.json --units-from new.txt --measured units.csv
     """
-    from vibrator.experiments.adapters import ShortVideoAdapter
     from vibrator.experiments.config import AdaptiveConfig
     from vibrator.experiments.hypothesis import HypothesisEngine
     from vibrator.experiments.ledger import Ledger
     from vibrator.experiments.loop import Loop, Plan
 
-    settings, book, adapter = AdaptiveConfig(config), Ledger(ledger), ShortVideoAdapter(platform)
+    settings, book = AdaptiveConfig(config), Ledger(ledger)
+    adapter = _adapter(platform, measured, settings.primary_metric)
     engine = HypothesisEngine(book, _model(model), space=settings.get("space"))
     plan = Plan(planned=planned, looks=looks, min_items=settings.min_items_per_variant)
     loop = Loop(book, adapter, engine, config=settings, plan=plan)
     note(adapter.describe())
+    real = _ids(units_from) if units_from is not None else []
     rows: list[dict[str, Any]] = []
     for tick in range(1, ticks + 1):
-        names = [f"unit-{len(book)}-{place}" for place in range(units)]
+        made_up = [] if measured or units_from else range(units)
+        names = real or [f"unit-{len(book)}-{place}" for place in made_up]
         steps = loop.tick(names, dry_run=dry_run).steps
         rows += [{"tick": tick, **step.row()} for step in steps]
     show(rows, how)
+    if assigned is not None:
+        _write_assigned(loop.state, assigned)
     if report is not None:
         _write_report(ledger, settings.domain, report)
 
@@ -205,6 +219,40 @@ def report(
     """
     _existing(ledger)
     _write_report(ledger, domain, target)
+
+
+def _adapter(platform: str | None, measured: Path | None, primary: str) -> Any:
+    from vibrator.experiments.adapters import MeasuredAdapter, ShortVideoAdapter, measured_in
+
+    source = None if measured is None else measured_in(measured)
+    if source is not None and platform is None:
+        return MeasuredAdapter(source, primary)
+    return ShortVideoAdapter(platform or "youtube", source)
+
+
+def _ids(path: Path) -> list[str]:
+    from vibrator.errors import BadInput
+
+    if not path.is_file():
+        raise BadInput(f"no file {path}")
+    return [line.strip() for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def _write_assigned(state: Any, target: Path) -> None:
+    """Every unit of what runs now, with the params that it is to see."""
+    import pandas as pd
+
+    columns = ["experiment", "variable", "unit", "variant", "params"]
+    rows: list[tuple[str, ...]] = []
+    for experiment in state.current:
+        params = {arm.label: json.dumps(dict(arm.params)) for arm in experiment.variants}
+        rows += [
+            (experiment.id, experiment.variable, safe_cell(i["item_id"]), v, params[v])
+            for i in experiment.items
+            for v in [i["variant"]]
+        ]
+    write_text(target, pd.DataFrame(rows, columns=columns).to_csv(index=False))
+    note(f"{len(rows)} assignments written to {target}")
 
 
 def _write_report(ledger: str, domain: str, target: Path) -> None:

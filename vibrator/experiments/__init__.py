@@ -3,8 +3,10 @@
 from vibrator.experiments.adapters import (
     DecisionLogAdapter,
     DomainAdapter,
+    MeasuredAdapter,
     ShortVideoAdapter,
     decision_frame,
+    measured_in,
 )
 from vibrator.experiments.analysis import Rules, analyze
 from vibrator.experiments.assignment import Allocation, Holdout, Slice
@@ -34,6 +36,7 @@ __all__ = [
     "HypothesisEngine",
     "Ledger",
     "Loop",
+    "MeasuredAdapter",
     "Metric",
     "Plan",
     "Record",
@@ -47,5 +50,6 @@ __all__ = [
     "export_jsonl",
     "import_json",
     "import_jsonl",
+    "measured_in",
     "program",
 ]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 from vibrator.actions import utc_now
@@ -115,8 +116,8 @@ class Loop:
 
 def winners_of(state: ExperimentState) -> dict[str, str]:
     """The latest winner that was found of every variable."""
-    found = ((e["variable"], (e.get("outcome") or {}).get("winner")) for e in state.history)
-    return {variable: winner for variable, winner in found if winner is not None}
+    found = ((e.get("variable"), (e.get("outcome") or {}).get("winner")) for e in state.history)
+    return {variable: winner for variable, winner in found if variable and winner}
 
 
 def load_state(ledger: Ledger, domain: str) -> ExperimentState:
@@ -174,7 +175,7 @@ class _Work:
             self.say("propose", None, "would ask the model")
             return
         candidates = self._candidates()
-        for candidate in candidates:
+        for candidate in map(self._renamed, candidates):
             self.state = self.state.enqueue(self.loop.plan.of(candidate))
             arms = " against ".join(candidate.labels)
             self.say("propose", candidate, f"{candidate.variable}: {arms} ({candidate.rationale})")
@@ -184,9 +185,17 @@ class _Work:
         if not candidates:
             self.say("propose", None, "nothing is left to try")
 
+    def _renamed(self, candidate: Experiment) -> Experiment:
+        """An idea that comes back gets an id of its own: its old records stay its old records."""
+        taken = {entry.get("id") for entry in self.state.history}
+        names = chain([candidate.id], (f"{candidate.id}-{again}" for again in count(2)))
+        domain, ledger = candidate.domain, self.loop.ledger
+        free = (n for n in names if n not in taken and not ledger.query(domain, experiment_id=n))
+        return replace(candidate, id=next(free))
+
     def _candidates(self) -> list[Experiment]:
         loop, domain = self.loop, self.loop.config.domain
-        loop.engine.history = self.state.history
+        loop.engine.history, loop.engine.hints = self.state.history, loop.config.all_winner_hints()
         analysis = Analyzer(loop.ledger, PRIMARY).analyze(domain)
         top, bottom = (
             [{"id": r.metric_values.get("item_id"), r.variable: r.variant, **r.metric_values}
@@ -262,7 +271,7 @@ class _Work:
             verdict = verdict_on(experiment, records, self.loop.plan.rules)
             self.verdicts.append(verdict)
             self.say("analyze", experiment, f"look at {verdict.look:.0%}: {verdict.state}")
-            if verdict.state == "invalid":
+            if verdict.state == "invalid" or (verdict.state == "unread" and verdict.final):
                 reason = verdict.must_not[0]
                 self.state = self.state.abandon(experiment.id, at=self.now, reason=reason)
             elif verdict.decided:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.stats import t
 
 from vibrator.checks import require_text
 from vibrator.errors import BadInput
@@ -173,8 +173,8 @@ def _leader(variable: str, samples: dict[str, Sample]) -> Pattern:
 
 
 def _beats(other: Sample, leader: Sample) -> float:
-    """The probability that the other one is better, by the normal."""
-    se2 = other.se2 + leader.se2
-    if se2 == 0:
+    """The one-sided p-value of Welch's test: how likely the other one is better, given no more."""
+    if other.se2 + leader.se2 == 0:
         return 0.5 * (other.mean == leader.mean)
-    return float(norm.sf((leader.mean - other.mean) / math.sqrt(se2)))
+    effect = welch(other, leader)
+    return float(t.sf(effect.statistic, effect.df))

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,39 +18,72 @@ from vibrator.errors import BadInput
 from vibrator.experiments.design import ALONE, BESIDE, UNTESTED, Experiment, Variant
 from vibrator.experiments.ledger import Ledger, Record
 
-Tried = frozenset[str]  # a variable and its variants, as one name
-
 SHAPE = """[{
   "variable": "the one thing that differs, in snake_case",
   "description": "the hypothesis in one sentence",
-  "variants": [{"label": "control", "params": {}, "hint": null},
-               {"label": "challenger", "params": {}, "hint": null}],
+  "variants": [{"label": "name of the value it has now", "params": {"variable": "value"}, "hint": null},
+               {"label": "name of the value to try", "params": {"variable": "other"}, "hint": null}],
   "tier": 1 (runs alone) | 2 (beside others) | 3 (needs no test),
   "rationale": "why now, from the evidence above"
-}]"""
+}]"""  # noqa: E501  # a model reads it as it stands
 KEYS = {"variable", "description", "variants", "tier", "rationale"}
 _VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def name_of(variable: str, labels: Iterable[str]) -> Tried:
-    """A variable with its variants, whatever their order."""
-    return frozenset({f"variable {variable}", *(f"variant {label}" for label in labels)})
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """What an experiment tries: a variable, and what is known of the params behind each label."""
+
+    variable: str
+    arms: Mapping[str, str]  # label to params as JSON, empty where nobody told them
+
+    @classmethod
+    def of(cls, variable: str, variants: Iterable[Mapping[str, Any]]) -> Idea:
+        """The idea behind variants in their plain form."""
+        told = {variant["label"]: variant.get("params") for variant in variants}
+        return cls(
+            variable,
+            {label: json.dumps(p, sort_keys=True) if p else "" for label, p in told.items()},
+        )
+
+    def is_like(self, other: Idea) -> bool:
+        """The same labels that do not mean different things, or the same params by other names."""
+        if self.variable != other.variable:
+            return False
+        mine, theirs = self.arms, other.arms
+        if set(mine) == set(theirs) and all(
+            mine[label] == theirs[label] or not (mine[label] and theirs[label]) for label in mine
+        ):
+            return True
+        return all(mine.values()) and sorted(mine.values()) == sorted(theirs.values())
 
 
-def concluded(ledger: Ledger, domain: str, history: Sequence[Mapping[str, Any]] = ()) -> set[Tried]:
-    """What was tried already: experiments with records of two variants, and the history.
+def concluded(ledger: Ledger, domain: str, history: Sequence[Mapping[str, Any]] = ()) -> list[Idea]:
+    """What was tried already: the history, and experiments it does not know with two variants.
 
-    One that was abandoned before anything was measured may come back.
+    One that was abandoned, for whatever reason, may come back.
     """
+    known = {entry.get("id") for entry in history}
     seen: dict[tuple[str, str], set[str]] = {}
     for record in ledger.query(domain):
-        seen.setdefault((record.experiment_id, record.variable), set()).add(record.variant)
-    tried = {name_of(key[1], labels) for key, labels in seen.items() if len(labels) > 1}
-    for entry in history:
-        if entry["status"] != "concluded" and entry["tier"] != UNTESTED:
-            continue
-        tried.add(name_of(entry["variable"], (variant["label"] for variant in entry["variants"])))
-    return tried
+        if record.experiment_id not in known:
+            seen.setdefault((record.experiment_id, record.variable), set()).add(record.variant)
+    tried = [Idea(key[1], dict.fromkeys(labels, "")) for key, labels in seen.items()]
+    ended = [e for e in history if e.get("status") == "concluded" or e.get("tier") == UNTESTED]
+    return [
+        *(idea for idea in tried if len(idea.arms) > 1),
+        *(Idea.of(entry["variable"], entry["variants"]) for entry in ended),
+    ]
+
+
+def incumbents(history: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What stands after the last concluded experiment of every variable: its winner or control."""
+    return {
+        entry["variable"]: (entry.get("outcome") or {}).get("winner")
+        or entry["variants"][0]["label"]
+        for entry in history
+        if entry.get("status") == "concluded"
+    }
 
 
 def parse_candidates(text: str) -> Any:
@@ -61,7 +95,9 @@ def parse_candidates(text: str) -> Any:
         raise BadInput(f"the answer is no JSON: {error}") from None
 
 
-def candidate(domain: str, data: Any, tried: set[Tried]) -> Experiment:
+def candidate(
+    domain: str, data: Any, tried: Sequence[Idea], standing: Mapping[str, str]
+) -> Experiment:
     """One candidate as an experiment, or the reason why it cannot be one."""
     _check_shape(data)
     variable = data["variable"]
@@ -70,7 +106,11 @@ def candidate(domain: str, data: Any, tried: set[Tried]) -> Experiment:
         raise BadInput(f"{variable}: one thing may differ, these do: {sorted(_differing(arms))}")
     words = data["description"], data["rationale"]
     made = propose(domain, variable, arms, tier=data["tier"], words=words)
-    if name_of(variable, made.labels) in tried:
+    if standing.get(variable, made.control.label) != made.control.label:
+        raise BadInput(
+            f"{variable}: the control has to be {standing[variable]!r}, which stands now"
+        )
+    if was_tried(made, tried):
         raise BadInput(f"{variable}: {list(made.labels)} was concluded already")
     return made
 
@@ -93,7 +133,8 @@ def propose(
     domain: str, variable: str, arms: tuple[Variant, ...], *, tier: int, words: tuple[str, str]
 ) -> Experiment:
     """An experiment whose id follows from what it tries, so that the same idea has the same id."""
-    text = "\x1f".join([domain, variable, *sorted(arm.label for arm in arms)])
+    idea = Idea.of(variable, [arm.to_dict() for arm in arms])
+    text = "\x1f".join([domain, variable, *(f"{k}\x1e{v}" for k, v in sorted(idea.arms.items()))])
     return Experiment(
         id=hashlib.blake2b(text.encode(), digest_size=4).hexdigest(),
         domain=domain,
@@ -118,28 +159,38 @@ def expected_improvement(mean: float, sd: float, best: float) -> float:
 
 
 def offline_candidates(
-    ledger: Ledger, domain: str, metric: str, space: Mapping[str, Sequence[str]], tried: set[Tried]
+    records: Sequence[Record],
+    domain: str,
+    metric: str,
+    space: Mapping[str, Sequence[str]],
+    standing: Mapping[str, str],
 ) -> list[Experiment]:
-    """Untried values against the best known one, the largest expected improvement first.
+    """Untried values against what stands, the largest expected improvement first.
 
-    An untried value is expected to be like the tried ones of its variable, with their spread; a
-    variable of which nothing is known like everything that was measured.
+    What stands is a computed winner or a hint; without one it is the best on average so far, or
+    the first value of `space`. An untried value is expected to be like the tried ones of its
+    variable, with their spread; a variable of which nothing is known like all that was measured.
     """
     if not space:
         raise BadInput("the offline proposer needs `space`: the values to try, by variable")
-    records = ledger.query(domain)
     scored: list[tuple[float, int, Experiment]] = []
     for variable, values in space.items():
         known = _means(records, metric, variable)
-        control = max(known, key=lambda v: known[v]) if known else values[0]
+        best = max(known, key=lambda v: known[v]) if known else values[0]
+        control = standing.get(variable, best)
         mean, sd = _outlook(known, records, metric)
         gain = expected_improvement(mean, sd, known.get(control, mean))
         for value in values:
             if value not in known and value != control:
                 made = _challenge(domain, variable, (control, value), (gain, len(known)))
-                if name_of(variable, made.labels) not in tried:
-                    scored.append((-gain, len(scored), made))
+                scored.append((-gain, len(scored), made))
     return [made for *_, made in sorted(scored)]
+
+
+def was_tried(experiment: Experiment, tried: Sequence[Idea]) -> bool:
+    """Whether one of the ideas is this experiment's."""
+    idea = Idea.of(experiment.variable, [arm.to_dict() for arm in experiment.variants])
+    return any(idea.is_like(other) for other in tried)
 
 
 def _challenge(

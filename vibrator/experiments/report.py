@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,7 +10,7 @@ from typing import Any
 
 from vibrator.charts import Bar, Frame, Line, Mark, bar_chart, line_chart, percent, table
 from vibrator.charts import page as html_page
-from vibrator.experiments.analysis import Rules
+from vibrator.experiments.analysis import ALWAYS_VALID_FROM, Rules
 from vibrator.experiments.design import Experiment
 from vibrator.experiments.ledger import Ledger
 from vibrator.experiments.loop import PRIMARY, load_state, verdict_on
@@ -110,6 +111,7 @@ def _running(ledger: Ledger, experiment: Experiment, rules: Rules) -> dict[str, 
         "effects": [
             _effect(f.metric, f.variant, f.difference, (f.always_valid.low, f.always_valid.high))
             for f in verdict.findings
+            if math.isfinite(f.always_valid.width)
         ],
     }
 
@@ -168,6 +170,8 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
         facts.append(f"{percent(entry['power_left'])} power left if it goes on like this")
     yield _heading(f"{entry['variable']}: {entry['tried']} (running)", ". ".join(facts))
     yield from _bars(entry, "Effects so far", "always-valid intervals: they may be read any time")
+    if not entry["effects"]:
+        yield f"<p>Effects are shown from {ALWAYS_VALID_FROM} units an arm on.</p>"
     if entry["bounds"]:
         fractions, bounds = zip(*entry["bounds"], strict=True)
         line = Line("stops beyond", fractions, bounds)

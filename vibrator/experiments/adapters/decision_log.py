@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vibrator.decisions import Decision, Outcome
-from vibrator.experiments.adapters.port import listed, mean_of
+from vibrator.experiments.adapters.port import compared, mean_of
 from vibrator.stores.ports import DecisionLog, Which
 
 EXPERIMENTS = "experiments"  # where a decision's context says which variant it was made under
@@ -40,7 +40,7 @@ class DecisionLogAdapter:
         self, top_items: Sequence[Mapping[str, Any]], bottom_items: Sequence[Mapping[str, Any]]
     ) -> str:
         """The best and the worst decisions."""
-        return "\n".join([*listed("Best:", top_items), *listed("Worst:", bottom_items)])
+        return compared(top_items, bottom_items)
 
     def describe(self) -> str:
         """One line."""

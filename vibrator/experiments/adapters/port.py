@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
+
+Source = Callable[[Sequence[str]], list[dict[str, Any]]]  # from ids to rows
 
 
 @runtime_checkable
@@ -39,6 +41,24 @@ def mean_of(metrics: Sequence[Mapping[str, Any]], name: str) -> float | None:
     return float(sum(values) / len(values)) if values else None
 
 
+def signals(
+    metrics: Sequence[Mapping[str, Any]], primary: Callable[[Mapping[str, Any]], float | None]
+) -> dict[str, Any]:
+    """The mean of what decides, and of every other number, over the items that have it."""
+    rows = [{**item, "primary_metric": primary(item)} for item in metrics]
+    names = {name for item in metrics for name, value in item.items() if _is_number(value)}
+    return {
+        "primary_metric": mean_of(rows, "primary_metric"),
+        "secondary_metrics": {name: mean_of(rows, name) for name in sorted(names)},
+        "simulated": any(item.get("simulated", False) for item in metrics),
+    }
+
+
+def compared(top: Sequence[Mapping[str, Any]], bottom: Sequence[Mapping[str, Any]]) -> str:
+    """The best and the worst items, a line each."""
+    return "\n".join([*listed("Best:", top), *listed("Worst:", bottom)])
+
+
 def listed(title: str, items: Sequence[Mapping[str, Any]]) -> list[str]:
     """A title and a line an item."""
     lines = [
@@ -47,3 +67,7 @@ def listed(title: str, items: Sequence[Mapping[str, Any]]) -> list[str]:
         for item in items
     ]
     return [title, *(lines or ["  none yet"])]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

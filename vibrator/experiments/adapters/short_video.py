@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from vibrator.errors import UnknownName
-from vibrator.experiments.adapters.port import listed, mean_of
-
-Source = Callable[[Sequence[str]], list[dict[str, Any]]]
+from vibrator.experiments.adapters.port import Source, compared, signals
 
 
 class ShortVideoAdapter:
@@ -40,20 +38,13 @@ class ShortVideoAdapter:
     def get_signals(self, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The platform's primary metric over the items that have it, the others beside it."""
         _, primary = PLATFORMS[self.platform]
-        rows = [{**item, "primary_metric": primary(item)} for item in metrics]
-        names = {name for item in metrics for name, value in item.items() if _is_number(value)}
-        return {
-            "primary_metric": mean_of(rows, "primary_metric"),
-            "secondary_metrics": {name: mean_of(rows, name) for name in sorted(names)},
-            "simulated": any(item.get("simulated", False) for item in metrics),
-        }
+        return signals(metrics, primary)
 
     def format_context(
         self, top_items: Sequence[Mapping[str, Any]], bottom_items: Sequence[Mapping[str, Any]]
     ) -> str:
         """The platform, the best and the worst videos."""
-        parts = [*listed("Best:", top_items), *listed("Worst:", bottom_items)]
-        return "\n".join([self.describe(), *parts])
+        return f"{self.describe()}\n{compared(top_items, bottom_items)}"
 
     def describe(self) -> str:
         """The platform, and whether its numbers are real."""
@@ -98,10 +89,6 @@ def _instagram(rng: np.random.Generator) -> dict[str, Any]:
 def _dice(item_id: str) -> np.random.Generator:
     seed = hashlib.blake2b(item_id.encode(), digest_size=8).digest()
     return np.random.default_rng(int.from_bytes(seed, "big"))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 PLATFORMS: dict[
