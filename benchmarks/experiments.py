@@ -13,16 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from vibrator.experiments.analysis import analyze
+from vibrator.experiments.analysis import ALWAYS_VALID_FROM, analyze
 from vibrator.experiments.assignment import Allocation
 from vibrator.experiments.design import Experiment, Metric, Variant
 from vibrator.experiments.ledger import Ledger, Record
 from vibrator.stats.adjusted import cuped
 from vibrator.stats.aggregates import Aggregates
 from vibrator.stats.power import units_for_means
+from vibrator.stats.ratios import PRIOR_STRENGTH, running_split
 from vibrator.stats.sequential import (
     always_valid_p,
     asymptotic_half_width,
@@ -35,7 +37,8 @@ from vibrator.stats.sequential import (
 )
 from vibrator.stats.tests import proportions, ratio, welch
 
-ALPHA, LOOKS, PAIRS, BURN_IN = 0.05, 4, 400, 20
+ALPHA, LOOKS, PAIRS, BURN_IN = 0.05, 4, 400, ALWAYS_VALID_FROM
+SPLIT_UNITS, SPLIT_STRENGTH = 4000, 100  # a weak plan speaks up sooner: the harder case
 UNEVEN = np.array([0.1, 0.35, 0.5, 1.0])  # looks that nobody planned
 TAU2 = 0.3**2  # of the order of the effects that are looked for
 Z = 1.959964
@@ -98,6 +101,27 @@ def bernstein_rate(rng, simulations):
         low, high = empirical_bernstein(row, alpha=ALPHA)
         missed += bool(((low > 2 / 7) | (high < 2 / 7)).any())
     return missed / simulations
+
+
+def split_rate(rng, simulations, strength):
+    """How often a fair split is called unfair, looked at after every unit.
+
+    The Bayes factor after n units depends on the counts alone, so a table of log-gammas will do;
+    it is checked against the library's own running p-value on the first row.
+    """
+    n = np.arange(1, SPLIT_UNITS + 1)
+    grown = gammaln(strength / 2 + np.arange(SPLIT_UNITS + 1)) - gammaln(strength / 2)
+    whole = gammaln(strength) - gammaln(strength + n) + n * np.log(2)
+    alarms = 0
+    for block in range(simulations // BLOCK):
+        arms = rng.integers(2, size=(BLOCK, SPLIT_UNITS), dtype=np.int8)
+        ones = np.cumsum(arms, axis=1, dtype=np.int32)
+        highest = (grown[ones] + grown[n - ones] + whole).max(axis=1)
+        if block == 0:
+            own = running_split(arms[0], strength=strength)[-1]
+            assert np.isclose(own, np.exp(-max(highest[0], 0)))
+        alarms += int((highest >= -np.log(ALPHA)).sum())
+    return alarms / simulations
 
 
 def peer_gap(rng):
@@ -289,6 +313,8 @@ def main():
     margin = 3 * np.sqrt(ALPHA * (1 - ALPHA) / simulations)
     sequential = {n: r for n, r in null.items() if n not in ("fixed", "naive_peek")}
     sequential["empirical_bernstein"] = bernstein
+    sequential["split_watched"] = split_rate(rng, simulations, PRIOR_STRENGTH)
+    sequential["split_watched_weak_plan"] = split_rate(rng, simulations, SPLIT_STRENGTH)
     bars = {f"type I of {n}": [r, "<=", ALPHA + margin] for n, r in sequential.items()}
     bars |= {
         "power of O'Brien-Fleming, four looks": [power["obrien_fleming"], ">=", 0.78],

@@ -180,8 +180,10 @@ def test_the_experiment_is_read_from_the_file(app):
         id="wording", domain="tips", variable="wording",
         variants=(Variant("plain"), Variant("warm")), metrics=(Metric(name="reward"),),
     )  # fmt: skip
-    verdict = analyze(experiment, frame.dropna(), columns=Columns(cluster="user_id"))
-    assert sum(verdict.units.values()) == len(answered)
+    told = frame.dropna()
+    verdict = analyze(experiment, told, columns=Columns(cluster="user_id"))
+    assert len(told) == len(answered)
+    assert sum(verdict.units.values()) == told["user_id"].nunique()  # people were assigned
 
 
 def test_what_the_experiment_and_the_evaluation_call_reward_is_the_same(app):

@@ -345,4 +345,10 @@ def test_small_commands(cli, tmp_path):
     assert cli("export", "out.jsonl", "--ledger", "lab.db").exit_code == 0
     assert json.loads((tmp_path / "out.jsonl").read_text()) == record
     assert isinstance(cli("export", "x.jsonl", "--ledger", "absent.db").exception, BadInput)
+    assert isinstance(cli("run", "--config", "c.json").exception, BadInput)
+    (tmp_path / "c.json").write_text("{}")
     assert isinstance(cli("run", "--config", "c.json", "--model", "guess").exception, UnknownName)
+    words = ("report", "x.html", "--domain", "e", "--ledger", "lab.db")
+    assert "there are ['d']" in str(cli(*words).exception)
+    (tmp_path / "c.txt").write_text("value\n")
+    assert "got c.txt" in str(cli("analyze", "c.txt", "--goal", "value").exception)

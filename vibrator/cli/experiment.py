@@ -50,11 +50,14 @@ def run(
 
     Example: vibrator experiment run --config lab.json --units-from new.txt --measured units.csv
     """
+    from vibrator.errors import BadInput
     from vibrator.experiments.config import AdaptiveConfig
     from vibrator.experiments.hypothesis import HypothesisEngine
     from vibrator.experiments.ledger import Ledger
     from vibrator.experiments.loop import Loop, Plan
 
+    if not config.is_file():
+        raise BadInput(f"no file {config}: it holds domain, space and winner hints as JSON")
     settings, book = AdaptiveConfig(config), Ledger(ledger)
     adapter = _adapter(platform, measured, settings.primary_metric)
     engine = HypothesisEngine(book, _model(model), space=settings.get("space"))
@@ -77,7 +80,7 @@ def run(
 
 @app.command()
 def analyze(
-    data: Annotated[Path, typer.Argument(help="CSV with a row a unit, or parquet.")],
+    data: Annotated[Path, typer.Argument(help="A row a unit: .csv, .jsonl, .parquet.")],
     goal: Annotated[str, typer.Option(help="The column that decides.")],
     variant: Annotated[str, typer.Option(help="The column that names the variant.")] = "variant",
     control: Annotated[
@@ -95,16 +98,13 @@ def analyze(
 
     Example: vibrator experiment analyze units.csv --goal revenue --covariate before
     """
-    import pandas as pd
-
     from vibrator.errors import BadInput
+    from vibrator.experiments.adapters.measured import table_in
     from vibrator.experiments.analysis import analyze as judge
     from vibrator.experiments.design import Experiment, Metric, Variant
     from vibrator.experiments.estimators import Columns
 
-    if not data.is_file():
-        raise BadInput(f"no file {data}")
-    frame = pd.read_parquet(data) if data.suffix == ".parquet" else pd.read_csv(data)
+    frame = table_in(data)
     if variant not in frame:
         raise BadInput(f"no column {variant!r} in {data}; there are {list(frame.columns)}")
     frame[variant] = frame[variant].astype(str)
@@ -217,7 +217,11 @@ def report(
 
     Example: vibrator experiment report lab.html --domain short_video --ledger lab.db
     """
-    _existing(ledger)
+    from vibrator.errors import UnknownName
+
+    book = _existing(ledger)
+    if domain not in (known := book.all_domains()) and book.load_state(domain)[0] is None:
+        raise UnknownName(f"no domain {domain!r} in {ledger}; there are {known}")
     _write_report(ledger, domain, target)
 
 

@@ -167,7 +167,8 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
         f"{len(entry['looked'])} of {entry['looks']} looks taken",
     ]
     if entry["power_left"] is not None:
-        facts.append(f"{percent(entry['power_left'])} power left if it goes on like this")
+        left = percent(entry["power_left"]) if entry["power_left"] >= 0.01 else "Less than 1%"
+        facts.append(f"{left} power left if it goes on like this")
     yield _heading(f"{entry['variable']}: {entry['tried']} (running)", ". ".join(facts))
     yield from _bars(entry, "Effects so far", "always-valid intervals: they may be read any time")
     if not entry["effects"]:

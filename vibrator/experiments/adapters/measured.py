@@ -63,18 +63,26 @@ def measured_in(path: str | Path) -> Source:
     return source
 
 
-def _read(path: Path) -> Any:
+def table_in(path: Path) -> Any:
+    """A CSV, JSON Lines or parquet file as a pandas table; a column `id` is kept as text."""
     import pandas as pd
 
-    readers = {".csv": pd.read_csv, ".jsonl": lambda p, **rest: pd.read_json(p, lines=True, **rest)}
     if not path.is_file():
         raise BadInput(f"no file {path}")
     if path.suffix == ".parquet":
-        frame = pd.read_parquet(path)
-    elif path.suffix in readers:
-        frame = readers[path.suffix](path, dtype={ID: str})
-    else:
-        raise BadInput(f"measurements come as .csv, .jsonl or .parquet, got {path.name}")
+        return pd.read_parquet(path)
+    try:
+        if path.suffix == ".csv":
+            return pd.read_csv(path, dtype={ID: str})
+        if path.suffix == ".jsonl":
+            return pd.read_json(path, lines=True, dtype={ID: str})
+    except ValueError as error:
+        raise BadInput(f"{path} is no {path.suffix[1:]} table: {error}") from None
+    raise BadInput(f"a table comes as .csv, .jsonl or .parquet, got {path.name}")
+
+
+def _read(path: Path) -> Any:
+    frame = table_in(path)
     if ID not in frame:
         raise BadInput(f"{path} has no column {ID!r}; there are {list(frame.columns)}")
     frame[ID] = frame[ID].astype(str)
