@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-WORKERS = 2
+WORKERS = 4  # of two, both would often wait for the one who uses what they made
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

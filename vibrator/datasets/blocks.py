@@ -15,6 +15,7 @@ from vibrator.datasets.fields import Rows
 from vibrator.datasets.times import Times
 
 SLICE = 600  # actions made at a time: below the 700 at which Python's collector looks at them
+LISTED = 10 * SLICE  # rows taken out of a block at a time: lists that the processor's cache holds
 TEXT = pd.Series(["a"]).dtype  # what this pandas keeps texts in
 DTYPES: dict[str, Any] = {  # beside the timestamp
     "user_id": TEXT,
@@ -88,21 +89,25 @@ class ListBlock:
         if "metadata" in columns:
             columns["metadata"] = [Metadata(given or {}) for given in columns["metadata"]]
         return in_slices(
-            len(self),
-            lambda start, size: {
-                name: values[start : start + size] for name, values in columns.items()
-            },
+            len(self), lambda rows: {name: values[rows] for name, values in columns.items()}
         )
 
 
 def in_slices(
-    rows: int, columns: Callable[[int, int], Mapping[str, Iterable[Any]]]
+    rows: int, columns: Callable[[slice], Mapping[str, Sequence[Any]]]
 ) -> Iterator[UserAction]:
-    """So many actions, a few at a time, out of the columns from one row on for so many rows."""
-    starts = range(0, rows, SLICE)
-    sizes = (min(SLICE, rows - start) for start in starts)
-    parts = (actions_from_columns(n, columns(at, n)) for at, n in zip(starts, sizes, strict=True))
-    return chain.from_iterable(parts)
+    """So many actions, a few at a time, out of the columns of some of the rows."""
+    return chain.from_iterable(_slices(rows, columns))
+
+
+def _slices(
+    rows: int, columns: Callable[[slice], Mapping[str, Sequence[Any]]]
+) -> Iterator[list[UserAction]]:
+    for first in range(0, rows, LISTED):
+        lists = columns(slice(first, first + LISTED))
+        for start in range(0, min(LISTED, rows - first), SLICE):
+            some = {name: values[start : start + SLICE] for name, values in lists.items()}
+            yield actions_from_columns(len(some["content"]), some)
 
 
 def weights_of(kinds: Iterable[str]) -> dict[str, float]:

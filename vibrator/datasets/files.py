@@ -110,13 +110,11 @@ def line_blocks(path: Path, faults: Faults, *, quoted: bool = False) -> Iterator
     rest, line, dropping = b"", 1, False
     blocks = byte_blocks(path)
     while (block := _next(blocks, line, faults)) is not None:
-        rest += block
-        if dropping:
-            end = rest.find(b"\n") + 1
-            line, dropping, rest = line + bool(end), not end, rest[end:] if end else b""
-        cut = _cut(rest, quoted=quoted)
-        if cut:
-            whole, rest = rest[:cut], rest[cut:]
+        if dropping:  # and nothing is left of earlier blocks
+            end = block.find(b"\n") + 1
+            line, dropping, block = line + bool(end), not end, block[end:] if end else b""
+        whole, rest = _parted(rest, block, quoted=quoted)
+        if whole:
             yield LineBlock(whole, line, ended=True)
             line += _line_ends(whole)
         elif len(rest) >= LONGEST_LINE:
@@ -140,10 +138,22 @@ def _line_ends(data: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == LINE_FEED))
 
 
-def _cut(data: bytes, *, quoted: bool) -> int:
+def _parted(rest: bytes, block: bytes, *, quoted: bool) -> tuple[bytes, bytes]:
+    """The whole lines of the two, and what is left over."""
+    if quoted and (b'"' in block or b'"' in rest):
+        both = rest + block
+        cut = _cut(both)
+        return both[:cut], both[cut:]
+    cut = block.rfind(b"\n") + 1  # in what is left over there is none
+    if not cut:
+        return b"", rest + block
+    return b"".join((rest, memoryview(block)[:cut])), block[cut:]
+
+
+def _cut(data: bytes) -> int:
     """The end of the last line that lies outside of quotes; else of the last line."""
     last = cut = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, cut) if quoted and b'"' in data else 0
+    quotes = data.count(b'"', 0, cut)
     for _ in range(FARTHEST_BACK):
         if quotes % 2 == 0 or not cut:
             break
