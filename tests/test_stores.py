@@ -2,10 +2,11 @@
 
 from importlib.metadata import EntryPoint
 
+import numpy as np
 import pytest
 
 from vibrator.errors import BadInput, UnknownName
-from vibrator.stores import open_store
+from vibrator.stores import Item, open_store
 from vibrator.testing import (
     CatalogueContract,
     DecisionLogContract,
@@ -62,7 +63,22 @@ class TestSQLiteProfiles(OverSQLite, OfStore, ProfileStoreContract): ...
 class TestSQLiteVectors(OverSQLite, OfStore, VectorCacheContract): ...
 
 
-class TestSQLiteCatalogue(OverSQLite, OfStore, CatalogueContract): ...
+class StrictFilters(CatalogueContract):
+    """What Milvus sees otherwise: true is not 1, and only values of one kind are unequal."""
+
+    def test_kinds_of_values_are_kept_apart(self, adapter):
+        catalogue = adapter("a")
+        odd = Item(item_id="1", text="a tent", attributes={"new": True, "minutes": 40})
+        catalogue.upsert([odd], np.eye(1, 8), fingerprint="f")
+        for where, found in (
+            ({"new": 1}, 0), ({"new": True}, 1), ({"new": [1, "yes", True]}, 1),
+            ({"minutes": {"!=": "40"}}, 0), ({"minutes": {"!=": 41}}, 1),
+        ):  # fmt: skip
+            (hits,) = catalogue.search(np.eye(1, 8), 3, fingerprint="f", where=where)
+            assert len(hits) == found, where
+
+
+class TestSQLiteCatalogue(OverSQLite, OfStore, StrictFilters): ...
 
 
 class TestSQLiteDecisions(OverSQLite, OfStore, DecisionLogContract): ...

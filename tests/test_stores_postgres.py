@@ -1,18 +1,18 @@
 """PostgreSQL with pgvector keeps to every contract, and to the Personalizer's claims."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
-from tests.test_stores import OfStore
+from tests.test_stores import OfStore, StrictFilters
 from vibrator.actions import UserAction
 from vibrator.errors import BadInput, StoreUnavailable
 from vibrator.personalizer import Personalizer
 from vibrator.stores import Event, Item, open_store
 from vibrator.testing import (
-    CatalogueContract,
     DecisionLogContract,
     EventLogContract,
     ProfileStoreContract,
@@ -52,7 +52,7 @@ class TestPostgresProfiles(OverPostgres, ProfileStoreContract): ...
 class TestPostgresVectors(OverPostgres, VectorCacheContract): ...
 
 
-class TestPostgresCatalogue(OverPostgres, CatalogueContract): ...
+class TestPostgresCatalogue(OverPostgres, StrictFilters): ...
 
 
 class TestPostgresDecisions(OverPostgres, DecisionLogContract): ...
@@ -92,28 +92,83 @@ def test_profiles_equal_a_rebuild(app):
     np.testing.assert_allclose(online.vector, anew.vector, atol=1e-6)
 
 
-def test_forgetting_leaves_no_byte_in_the_tables(app):
-    app.observe("ada@example.org", [UserAction("write", f"{SECRET} {n}") for n in range(40)])
-    app.profile("ada@example.org")
-    receipt = app.forget("ada@example.org")
-    bare = app.store._pool.bare()
-    bare.execute("CHECKPOINT")
-    left = bare.execute(
-        "SELECT pg_read_binary_file(pg_relation_filepath(oid)) FROM pg_class"
-        " WHERE relnamespace = 'vibrator'::regnamespace AND relkind IN ('r', 'i', 't')"
-        " AND pg_relation_size(oid) > 0"
-    ).fetchall()
-    toast = bare.execute(
-        "SELECT pg_read_binary_file(pg_relation_filepath(reltoastrelid)) FROM pg_class WHERE"
-        " relnamespace = 'vibrator'::regnamespace AND reltoastrelid > 0"
-        " AND pg_relation_size(reltoastrelid) > 0"
-    ).fetchall()
+def files_with(url, words):
+    """The files of the server's folder with these words, its write-ahead log left out."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as bare:
+        bare.execute("CHECKPOINT")
+        (folder,) = bare.execute("SHOW data_directory").fetchone()
     bare.close()
+    files = [f for f in Path(folder).rglob("*") if f.is_file() and "pg_wal" not in f.parts]
+    assert len(files) > 100
+    return [f.name for f in files if words.encode() in f.read_bytes()]
+
+
+@pytest.mark.parametrize("version", [180_000, 999_999], ids=["cleared", "deleted"])
+def test_forgetting_leaves_no_byte_in_any_file(app, postgres_url, version, monkeypatch):
+    monkeypatch.setattr("vibrator.stores.postgres.statistics.CAN_CLEAR", version)
+    secret, user = f"{SECRET} {version}", f"ada-{version}@example.org"
+    app.observe(user, [UserAction("write", secret, metadata={"n": n}) for n in range(90)])
+    app.decide(user, {"ridge": "a ridge traverse"}, {"note": secret})
+    app.profile(user)
+    bare = app.store._pool.bare()
+    bare.execute("ANALYZE vibrator.events")  # as autovacuum does, sooner or later
+    bare.close()
+    assert len(files_with(postgres_url, secret)) >= 2
+    receipt = app.forget(user)
 
     assert receipt.verified
-    assert "write-ahead log" in receipt.pending[0]
-    assert len(left) > 5
-    assert [1 for (content,) in left + toast if SECRET.encode() in bytes(content)] == []
+    assert ["write-ahead log" in words for words in receipt.pending] == [True]
+    assert files_with(postgres_url, secret) == files_with(postgres_url, user) == []
+
+
+def test_a_user_who_may_not_rewrite_the_statistics_is_told(postgres_url):
+    import psycopg
+
+    name = f"app{uuid4().hex[:8]}"
+    open_store(postgres_url).close()
+    with psycopg.connect(postgres_url, autocommit=True) as root:
+        root.execute(f"CREATE ROLE {name} LOGIN")
+        root.execute(f"CREATE DATABASE {name}")
+    inside = postgres_url.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(inside, autocommit=True) as root:
+        root.execute("CREATE EXTENSION vector SCHEMA public")
+        root.execute(f"GRANT CREATE ON DATABASE {name} TO {name}")
+    root.close()
+    store = open_store(inside.replace("postgres:@", f"{name}:@"))
+
+    assert "let the owner of the database" in store.erase(["ada"]).pending[0]
+    store.close()
+
+
+def test_a_search_finds_what_the_index_gives_up_on(postgres_url):
+    import psycopg
+
+    rng, prefix = np.random.default_rng(0), uuid4().hex
+    rows = rng.normal(size=(2_000, 16)).astype(np.float32)
+    with psycopg.connect(postgres_url, autocommit=True) as root:
+        for setting in ("hnsw.max_scan_tuples = 100", "enable_seqscan = off", "enable_sort = off"):
+            root.execute(f"ALTER DATABASE postgres SET {setting}")
+    root.close()
+    try:
+        big, small = (open_store(postgres_url, tenant=f"{prefix} {n}") for n in range(2))
+        items = [Item(item_id=str(n), text="t", attributes={"n": n}) for n in range(2_000)]
+        big.catalogue.upsert(items, rows, fingerprint="f")
+        small.catalogue.upsert(items[:30], -rows[:30], fingerprint="f")
+        few = {"n": {">=": 1_997}}
+        found = big.catalogue.search(rows[:5], 3, fingerprint="f", where=few)
+        mine = small.catalogue.search(rows[:5], 10, fingerprint="f")
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as root:
+            root.execute("ALTER DATABASE postgres RESET ALL")
+        root.close()
+        big.close()
+        small.close()
+    assert [len(hits) for hits in found] == [3] * 5
+    for hits in mine:
+        assert len(hits) == 10
+        assert [h.similarity for h in hits] == sorted((h.similarity for h in hits), reverse=True)
 
 
 def test_what_postgres_cannot_hold_is_refused(app):

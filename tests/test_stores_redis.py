@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vibrator.actions import UserAction
-from vibrator.errors import StoreUnavailable
+from vibrator.errors import BadInput, StoreUnavailable, VersionConflict
 from vibrator.personalizer import Personalizer
 from vibrator.stores import open_store
 from vibrator.testing import ProfileStoreContract, VectorCacheContract
@@ -137,8 +137,89 @@ def test_forgetting_while_the_cache_is_down_says_so(own_redis, tmp_path):
     )
     app.observe("ada", UserAction("write", SECRET))
     own_redis.stop(kill=True)
-    assert "forget again" in app.forget("ada").pending[-1]
+    receipt = app.forget("ada")
+
+    assert "forget again" in receipt.pending[-1]
+    assert not receipt.verified
+    own_redis.start()
+    assert eventually(lambda: app.forget("ada").verified)
     app.close()
+
+
+def test_forgetting_twice_in_a_row_says_what_is_left_to_do(own_redis, tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/app.db", cache=own_redis.url)
+    rewrites = [store.erase([user]) for user in ("ada", "bruno", "chioma")]
+    assert all(erased.complete for erased in rewrites)
+    assert all("redis" in erased.pending[-1] for erased in rewrites)
+    store._cache.line.client.acl_setuser("default", commands=["-bgrewriteaof"])
+    assert "run BGREWRITEAOF" in store.erase(["ada"]).pending[-1]
+    store.close()
+
+
+def test_a_cache_that_is_full_is_passed_by_and_names_nobody(own_redis, tmp_path, caplog):
+    app = Personalizer.open(
+        f"sqlite:///{tmp_path}/app.db", cache=own_redis.url, sliders=SLIDERS, encoder="embedded"
+    )
+    app.store._cache.line.client.config_set("maxmemory", 1)
+    app.observe("ada@example.org", [UserAction("write", f"{SECRET} {n}") for n in range(40)])
+
+    assert app.profile("ada@example.org").events == 40
+    assert "maxmemory" in caplog.text
+    assert "ada" not in caplog.text
+    app.close()
+
+
+def test_whoever_is_forgotten_during_a_save_stays_forgotten(redis_server, tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/app.db", tenant=uuid4().hex, cache=redis_server.url)
+    loaded = load(store.profiles)
+    store.erase(["ada"])
+    with pytest.raises(VersionConflict):
+        save(store.profiles, loaded, b"folded before")
+    assert load(store.profiles).body == b""
+    assert load(store._cache.profiles).body == b""
+    store.close()
+
+
+def test_what_another_encoder_left_in_the_cache_is_passed_by(own_redis, tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/app.db", cache=own_redis.url)
+    save(store.profiles, load(store.profiles), b"x")
+    own_redis.stop(kill=True)
+    store.reencode(lambda texts: np.empty((len(texts), 4)), fingerprint="e2")
+    store.merge("cookie", "bruno")
+    own_redis.start()
+    assert eventually(lambda: store._cache.profiles.load(["nobody"], fingerprint="e2"))
+
+    assert store.profiles.load(["ada"], fingerprint="e2")[0].body == b""
+    store.close()
+
+
+def test_a_hot_profile_is_not_asked_of_the_store(redis_server, tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/app.db", tenant=uuid4().hex, cache=redis_server.url)
+    save(store.profiles, load(store.profiles), b"x", seq=7)
+    with store._store.database.writing() as connection:
+        connection.execute("DELETE FROM profiles")
+
+    assert (load(store.profiles).body, load(store.profiles).seq) == (b"x", 7)
+    store.close()
+
+
+def test_a_password_comes_from_the_environment_and_is_never_printed(own_redis, monkeypatch):
+    own = open_store(own_redis.url)
+    own.line.client.config_set("requirepass", "geheim")
+    own.close()
+    monkeypatch.setenv("REDISCLI_AUTH", "geheim")
+    store = open_store(own_redis.url)
+    store.vectors.put_many(keys("tent"), ROWS[:1])
+    store.close()
+    for wrong in ("unix://:falsch@" + str(own_redis.socket), own_redis.url):
+        monkeypatch.setenv("REDISCLI_AUTH", "falsch")
+        store = open_store(wrong)
+        with pytest.raises(StoreUnavailable) as caught:
+            store.vectors.get_many(keys("tent"))
+        assert "falsch" not in str(caught.value)
+        store.close()
+    with pytest.raises(BadInput, match="not a Redis URL"):
+        open_store("redis:nonsense")
 
 
 def test_a_change_of_encoder_empties_the_cache(redis_server, tmp_path):

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from vibrator.errors import (
@@ -13,7 +14,7 @@ from vibrator.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from vibrator.stores import Which
+from vibrator.stores import Item, Which
 from vibrator.stores.sqlite import SQLiteStore, connect, migrate, transaction
 from vibrator.testing.events import event
 from vibrator.testing.profiles import load, save
@@ -131,3 +132,14 @@ def test_a_read_only_file_is_named(path):
     with pytest.raises(StoreError, match="read-only"), transaction(db):
         db.execute("INSERT INTO notes VALUES ('t', 'u', 'n')")
     db.close()
+
+
+def test_filters_know_numbers_beyond_those_of_sqlite(path):
+    store = SQLiteStore(path)
+    stars = Item(item_id="stars", text="a map of stars", attributes={"count": 10**22})
+    store.catalogue.upsert([stars], np.eye(1, 4), fingerprint="f")
+
+    for where, found in (({"count": {">": 10**19}}, 1), ({"count": {">": 10**30}}, 0)):
+        (hits,) = store.catalogue.search(np.eye(1, 4), 5, fingerprint="f", where=where)
+        assert len(hits) == found
+    store.close()

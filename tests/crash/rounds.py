@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ from vibrator.stores import Which
 SLIDERS = {"depth": "detailed technical documentation", "trails": "long mountain trails"}
 ITEMS = {"grpc": "a guide to gRPC", "ridge": "a ridge traverse"}
 USERS = ("ada", "bruno", "chioma")
+TOLD_EVERY = 50  # rounds
 LIFE_SECONDS = {"sqlite": 0.08, "postgres": 1.0}  # the longest a writer lives after a word
 
 
@@ -108,6 +110,8 @@ def check(app, number, acknowledged, tally):
     tally.rounds += 1
     tally.acknowledged += len(acknowledged)
     check_batches(app, number, tally)
+    if tally.rounds % TOLD_EVERY == 0:
+        sys.stderr.write(f"{json.dumps(asdict(tally))}\n")
 
 
 def check_batches(app, number, tally):
@@ -179,7 +183,7 @@ def kill_writer(pid):
 
 
 def kill_server(folder):
-    """The postmaster and every process of it, as a power cut would."""
+    """The postmaster and every process of it, all at once."""
     postmaster = int((folder / "postmaster.pid").read_text().split("\n")[0])
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     for pid in (postmaster, *map(int, children)):

@@ -22,6 +22,7 @@ PASSING = Which(kinds=(ACTION, DECISION, OUTCOME))  # consents and merges do not
 class Receipt:
     """What forgetting did: rows removed by table, that nothing is left, what is still to be done.
 
+    `verified` is False where a part of the store could not be reached; `pending` then says which.
     `stale` names what was fitted on outcomes that are gone now and wants a new fit().
     """
 
@@ -52,7 +53,7 @@ def forget(store: Store, encoder: Any, users: Sequence[str], now: datetime) -> R
         users=tuple(users),
         at=now,
         removed=erased.rows,
-        verified=True,
+        verified=erased.complete,
         stale=start_over(store),
         pending=erased.pending,
     )
@@ -73,7 +74,7 @@ def expire(store: Store, encoder: Any, before: datetime, now: datetime) -> Recei
         users=(),
         at=now,
         removed=erased.rows,
-        verified=all(event.at >= before for event in store.events.read(PASSING)),
+        verified=erased.complete and all(e.at >= before for e in store.events.read(PASSING)),
         stale=start_over(store),
         pending=erased.pending,
     )

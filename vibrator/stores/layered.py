@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibrator.encoders.cached import VectorCache
-from vibrator.errors import StoreUnavailable, VersionConflict
+from vibrator.errors import ArtefactError, StoreUnavailable, VersionConflict
 from vibrator.stores.ports import Erased, ProfileStore, Snapshot, Store
-
-DURABLE = 1 << 62  # marks a version that the durable store gave out while the cache was down
 
 
 class LayeredVectors:
@@ -48,51 +46,75 @@ class LayeredVectors:
 
 
 class LayeredProfiles:
-    """Hot profiles from the cache, the others from the store.
+    """Hot profiles from the cache, the others from the store, which alone checks versions.
 
-    A snapshot is the log folded up to its `seq`, so an older one is never wrong, only more work.
-    The cache checks versions; while it is down the store does.
+    A snapshot is the log folded up to its `seq`, so that an older one in the cache is never wrong,
+    only more work. Each is cached with the version that the store gave it.
     """
 
-    def __init__(self, cache: ProfileStore, store: ProfileStore) -> None:
+    def __init__(self, cache: Any, store: ProfileStore) -> None:
         self._cache, self._store = cache, store
 
     def load(self, user_ids: Sequence[str], *, fingerprint: str) -> list[Snapshot]:
         """One snapshot a user."""
-        try:
-            found = self._cache.load(user_ids, fingerprint=fingerprint)
-        except StoreUnavailable:
-            kept = self._store.load(user_ids, fingerprint=fingerprint)
-            return [replace(snapshot, version=snapshot.version | DURABLE) for snapshot in kept]
-        missing = [snapshot.user_id for snapshot in found if not snapshot.body]
-        kept = self._store.load(missing, fingerprint=fingerprint) if missing else []
-        late = {snapshot.user_id: snapshot for snapshot in kept}
-        return [
-            s if s.body else replace(late[s.user_id], version=s.version) for s in found
-        ]  # what the store knew, to be saved over the cache's absent row
+        cached = self._cached(user_ids, fingerprint)
+        hot = {s.user_id: hit for s in cached if (hit := _unwrapped(s)) is not None}
+        missing = [user for user in user_ids if user not in hot]
+        if missing:
+            kept = self._store.load(missing, fingerprint=fingerprint)
+            hot |= {snapshot.user_id: snapshot for snapshot in kept}
+            self._keep(cached, kept)
+        return [hot[user] for user in user_ids]
 
     def save(self, snapshots: Sequence[Snapshot]) -> None:
-        """All or none in the cache, and then, where it is newer, in the store."""
-        if any(snapshot.version & DURABLE for snapshot in snapshots):
-            own = [replace(s, version=s.version & ~DURABLE) for s in snapshots]
-            self._store.save(own)
-            return
+        """All or none in the store, and then in the cache."""
+        users = [snapshot.user_id for snapshot in snapshots]
         try:
-            self._cache.save(snapshots)
-        except StoreUnavailable as error:
-            raise VersionConflict("the cache went down since the load: load again") from error
-        self._write_through(snapshots)
+            self._store.save(snapshots)
+        except VersionConflict:
+            self._drop(users)  # what it holds may be what the caller was misled by
+            raise
+        if snapshots:
+            cached = self._cached(users, snapshots[0].fingerprint)
+            kept = self._store.load(users, fingerprint=snapshots[0].fingerprint)
+            self._keep(cached, kept)
 
-    def _write_through(self, snapshots: Sequence[Snapshot]) -> None:
-        by_user = {snapshot.user_id: snapshot for snapshot in snapshots}
-        made_by = snapshots[0].fingerprint if snapshots else ""
-        kept = self._store.load(list(by_user), fingerprint=made_by)
-        newer = [
-            replace(by_user[old.user_id], version=old.version)
-            for old in kept
-            if by_user[old.user_id].seq > old.seq
+    def _cached(self, users: Sequence[str], fingerprint: str) -> list[Snapshot]:
+        try:
+            found: list[Snapshot] = self._cache.load(users, fingerprint=fingerprint)
+        except StoreUnavailable:  # the cache has logged that it is down
+            return []
+        except ArtefactError:  # left by another encoder, while the store has moved on
+            self._drop(users)
+            return []
+        return found
+
+    def _keep(self, cached: Sequence[Snapshot], kept: Sequence[Snapshot]) -> None:
+        """Put what the store holds over what the cache was seen to hold before.
+
+        In this order: who is forgotten in between is dropped from the cache, which then refuses.
+        """
+        over = {snapshot.user_id: snapshot.version for snapshot in cached}
+        fresh = [
+            replace(s, body=b"%d %b" % (s.version, s.body), version=over[s.user_id])
+            for s in kept
+            if s.body and s.user_id in over
         ]
-        self._store.save(newer)
+        with suppress(StoreUnavailable, VersionConflict):
+            if fresh:
+                self._cache.save(fresh)
+
+    def _drop(self, users: Sequence[str]) -> None:
+        with suppress(StoreUnavailable):
+            self._cache.drop(users)
+
+
+def _unwrapped(cached: Snapshot) -> Snapshot | None:
+    """The store's own snapshot out of the cache's; None where there is none."""
+    version, space, body = cached.body.partition(b" ")
+    if not space or not version.isdigit():
+        return None
+    return replace(cached, body=body, version=int(version))
 
 
 class LayeredStore:
@@ -125,7 +147,8 @@ class LayeredStore:
         """Replace everything another encoder made, in the cache and beside it too."""
         count = self._store.reencode(encode, fingerprint=fingerprint)
         if self._cache is not None:
-            self._cache.clear()
+            with suppress(StoreUnavailable):  # what it holds has other keys, or is refused
+                self._cache.clear()
         if self._beside is not None:
             count += self._beside.catalogue.reencode(encode, fingerprint=fingerprint)
         return count
@@ -134,7 +157,8 @@ class LayeredStore:
         """Give one user's rows to another; how many events moved."""
         moved = self._store.merge(anonymous, known)
         if self._cache is not None:
-            self._cache.profiles.drop([anonymous])
+            with suppress(StoreUnavailable):  # nobody asks for the old id any more
+                self._cache.profiles.drop([anonymous])
         return moved
 
     def erase(
@@ -156,6 +180,7 @@ class LayeredStore:
             left = self._cache.rewrite()
         except StoreUnavailable as error:
             left = f"{error}; what it holds of these users is still there: forget again"
+            return replace(erased, pending=(*erased.pending, left), complete=False)
         return replace(erased, pending=(*erased.pending, left))
 
     def compact(self) -> tuple[str, ...]:

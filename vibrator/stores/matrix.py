@@ -23,6 +23,8 @@ ROOM = 1_024  # rows of a new matrix
 class Index(Protocol):
     """Rows by number, nearest first by dot product."""
 
+    dimensions: int
+
     def __len__(self) -> int: ...
 
     def put(self, ids: Sequence[int], vectors: Vectors) -> None:

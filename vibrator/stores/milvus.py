@@ -18,7 +18,7 @@ from vibrator.optional import need
 from vibrator.stores.halves import half_rows
 from vibrator.stores.journal import dump
 from vibrator.stores.ports import DEFAULT_TENANT, Found, Item, matches
-from vibrator.stores.refusals import require_same_encoder
+from vibrator.stores.refusals import as_queries, require_same_encoder, require_same_width
 
 Vectors = NDArray[np.float32]
 INDEXES = ("AUTOINDEX", "FLAT", "HNSW", "IVF_FLAT")
@@ -97,15 +97,15 @@ class MilvusCatalogue:
         where: Mapping[str, Any] | None = None,
     ) -> list[list[Found]]:
         """The k nearest to each row, nearest first, among the items that fit `where`."""
-        queries = np.asarray(vectors, np.float32)
-        if queries.ndim != 2:
-            raise BadInput(f"queries must be rows, got the shape {queries.shape}")
+        queries = as_queries(vectors, k)
         wanted = expression(where or {})
         with speaking(self._pymilvus):
             made_by = self._made_by()
             if made_by is None or not k:
                 return [[] for _ in queries]
-            require_same_encoder("catalogue", made_by.rpartition("/")[0], fingerprint)
+            encoder, _, width = made_by.rpartition("/")
+            require_same_encoder("catalogue", encoder, fingerprint)
+            require_same_width(queries, int(width))
             found = self._client.search(
                 self._name,
                 queries.tolist(),

@@ -187,10 +187,14 @@ class DecisionLog(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What forgetting removed, table by table, and what it could not reach."""
+    """What forgetting removed, table by table, and what it could not reach.
+
+    `pending` names bytes that go later; not `complete` is where whole rows may still be.
+    """
 
     rows: Mapping[str, int]
     pending: tuple[str, ...] = ()
+    complete: bool = True
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ behind it.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from vibrator.errors import StoreUnavailable, VersionConflict
+from vibrator.errors import BadInput, StoreUnavailable, VersionConflict
 from vibrator.optional import need
 from vibrator.stores.halves import half_rows, key_bytes, whole_row
 from vibrator.stores.ports import DEFAULT_TENANT, Snapshot
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 VECTOR_LIFE = timedelta(days=30)
 PROFILE_LIFE = timedelta(days=1)
+PASSWORD = "REDISCLI_AUTH"  # noqa: S105 - the environment variable that redis-cli reads too
 PATIENCE_SECONDS = 0.5  # for one answer: a cache that is slower than that is down
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds without asking after a failure, doubling
 EPOCH_BITS = 32
@@ -48,9 +50,18 @@ class Line:
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._redis = need("redis", extra="redis")
-        self.client: Any = self._redis.Redis.from_url(
-            url, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS
-        )
+        options: dict[str, Any] = {}
+        if password := os.environ.get(PASSWORD):
+            options["password"] = password
+        try:
+            self.client: Any = self._redis.Redis.from_url(
+                url,
+                socket_timeout=PATIENCE_SECONDS,
+                socket_connect_timeout=PATIENCE_SECONDS,
+                **options,
+            )
+        except ValueError as error:
+            raise BadInput(f"not a Redis URL: {error}") from None
         self._clock = clock
         self._pause, self._silent_until = FIRST_PAUSE, float("-inf")
 
@@ -66,6 +77,10 @@ class Line:
             log.warning("Redis cannot be reached, not asked for %.1f s: %s", self._pause, error)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             raise StoreUnavailable(f"Redis cannot be reached: {error}") from error
+        except self._redis.RedisError as error:  # full, read-only, a command that is not allowed
+            words = str(error).rpartition("caused error: ")[2]  # without the command and its keys
+            log.warning("Redis refused: %s", words)
+            raise StoreUnavailable(f"Redis refused: {words}") from error
         self._pause = FIRST_PAUSE
 
     def close(self) -> None:
@@ -192,13 +207,18 @@ class RedisStore:
     def rewrite(self) -> str:
         """Ask for an append-only file without what was dropped; what remains to be said of it."""
         with self.line.asking() as client:
-            if int(client.info("persistence").get("aof_enabled", 0)):
+            appends = int(client.info("persistence").get("aof_enabled", 0))
+        if not appends:
+            return "redis: dropped keys stay readable in the last dump until the next is written"
+        try:
+            with self.line.asking() as client:
                 client.bgrewriteaof()
-                return (
-                    "redis: dropped keys stay readable in the append-only file until the rewrite "
-                    "that was just asked for is done"
-                )
-        return "redis: dropped keys stay readable in the last dump until the next one is written"
+        except StoreUnavailable as error:  # under way already, or not allowed here
+            return f"redis: run BGREWRITEAOF, dropped keys stay readable until then ({error})"
+        return (
+            "redis: dropped keys stay readable in the append-only file until the rewrite that was "
+            "just asked for is done"
+        )
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vibrator.errors import ArtefactError
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vibrator.errors import ArtefactError, BadInput
 
 
 def require_same_encoder(whose: str, made_by: str, fingerprint: str) -> None:
@@ -12,3 +15,26 @@ def require_same_encoder(whose: str, made_by: str, fingerprint: str) -> None:
             f"the vectors of {whose!r} were made by encoder {made_by}, this is {fingerprint}: "
             "run `vibrator rebuild --encoder` to make them anew"
         )
+
+
+def as_queries(vectors: ArrayLike, k: int) -> NDArray[np.float32]:
+    """What is searched for, one row a query, and how many are wanted of each.
+
+    >>> as_queries([[0.5, 1.0]], -1)
+    Traceback (most recent call last):
+    vibrator.errors.BadInput: k must be a whole number that is not negative, got -1
+    """
+    queries = np.ascontiguousarray(vectors, np.float32)
+    if queries.ndim != 2:
+        raise BadInput(f"queries must be rows, got the shape {queries.shape}")
+    if not np.isfinite(queries).all():
+        raise BadInput("queries must be finite")
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 0:
+        raise BadInput(f"k must be a whole number that is not negative, got {k!r}")
+    return queries
+
+
+def require_same_width(queries: NDArray[np.float32], dimensions: int) -> None:
+    """Queries are as wide as the vectors that they are compared with."""
+    if queries.shape[1] != dimensions:
+        raise BadInput(f"queries must have {dimensions} dimensions, got {queries.shape[1]}")

@@ -71,6 +71,30 @@ class CatalogueContract:
         assert names(catalogue, QUERY, where={"topic": "x' OR 1=1 --"}) == []
         assert names(catalogue, QUERY, where={"absent": 1}) == []
 
+    def test_a_filter_compares_like_with_like(self, adapter: Adapter) -> None:
+        catalogue = adapter("a")
+        odd = {"a": True, "n": 40, "t": "40", "l": ["x"], 'a "quoted" \\ name': 1}
+        catalogue.upsert(
+            [Item(item_id="1", text="t", attributes=odd)], AXES[:1], fingerprint=MADE_BY
+        )
+
+        def fits(where: dict[str, Any]) -> bool:
+            return names(catalogue, QUERY, where=where) == ["1"]
+
+        for where in ({"a": True}, {"n": 40.0}, {"t": "40"}, {'a "quoted" \\ name': 1},
+                      {"n": ["40", 40]}, {"t": {"<": "5"}}):  # fmt: skip
+            assert fits(where), where
+        for where in ({"n": "40"}, {"t": 40}, {"n": {"<": "a"}},
+                      {"n": []}, {"l": "x"}, {"n": {"<": 50, ">": 41}}):  # fmt: skip
+            assert not fits(where), where
+
+    def test_a_question_that_cannot_be_asked_is_refused(self, adapter: Adapter) -> None:
+        catalogue = filled(adapter)
+        for rows, k in ((AXES, -1), (AXES[0], 1), (AXES[:, :5], 1), (AXES * np.nan, 1)):
+            with refused(BadInput):
+                catalogue.search(rows, k, fingerprint=MADE_BY)
+        assert catalogue.search(AXES[:1], 0, fingerprint=MADE_BY) == [[]]
+
     def test_a_filter_that_cannot_be_understood_is_refused(self, adapter: Adapter) -> None:
         with refused(BadInput):
             names(filled(adapter), QUERY, where={"minutes": {"about": 40}})

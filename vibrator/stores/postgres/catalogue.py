@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vibrator.errors import BadInput
 from vibrator.stores.halves import half_rows
 from vibrator.stores.journal import dump
 from vibrator.stores.ports import Found, Item, matches
 from vibrator.stores.postgres.pool import Pool
-from vibrator.stores.refusals import require_same_encoder
+from vibrator.stores.refusals import as_queries, require_same_encoder, require_same_width
 
 ENCODER_NOTE = "items.encoder"
 READ_NOTE = "SELECT value FROM notes WHERE tenant = %s AND name = %s"
@@ -65,18 +65,16 @@ class PostgresCatalogue:
         where: Mapping[str, Any] | None = None,
     ) -> list[list[Found]]:
         """The k nearest to each row, nearest first, among the items that fit `where`."""
-        queries = np.asarray(vectors, np.float32)
-        if queries.ndim != 2:
-            raise BadInput(f"queries must be rows, got the shape {queries.shape}")
+        queries = as_queries(vectors, k)
         sql, values = search_sql(queries.shape[1], where or {})
         mine = (self._tenant, ENCODER_NOTE, f"{fingerprint}/{queries.shape[1]}")
         found = []
         with self._pool.reading() as cursor:
             for query in queries:
-                cursor.execute(sql, (as_vector(query), self._tenant, *values, *mine, k))
-                found.append([Found(name, -distance) for name, distance in cursor])
+                given = (as_vector(query), self._tenant, *values, *mine, k)
+                found.append(_nearest(cursor, sql, given))
             if not all(found):
-                self._require_fitting(cursor, queries.shape[1], fingerprint)
+                self._require_fitting(cursor, queries, fingerprint)
         return found
 
     def read(self, item_ids: Sequence[str]) -> list[Item | None]:
@@ -92,15 +90,14 @@ class PostgresCatalogue:
             sql = "DELETE FROM items WHERE tenant = %s AND item_id = ANY(%s)"
             return int(cursor.execute(sql, (self._tenant, list(item_ids))).rowcount)
 
-    def _require_fitting(self, cursor: Any, dimensions: int, fingerprint: str) -> None:
+    def _require_fitting(self, cursor: Any, queries: NDArray[np.float32], fingerprint: str) -> None:
         """Refuse a search that found nothing because the items are another encoder's."""
         known = cursor.execute(READ_NOTE, (self._tenant, ENCODER_NOTE)).fetchone()
         if known is None:
             return
         made_by, _, width = known[0].rpartition("/")
         require_same_encoder("catalogue", made_by, fingerprint)
-        if int(width) != dimensions:
-            raise BadInput(f"queries must have {width} dimensions, got {dimensions}")
+        require_same_width(queries, int(width))
 
 
 def put_items(cursor: Any, tenant: str, items: Sequence[Item], rows: NDArray[np.floating]) -> None:
@@ -121,6 +118,26 @@ def put_items(cursor: Any, tenant: str, items: Sequence[Item], rows: NDArray[np.
         cursor.execute("ANALYZE items")  # else a plan made before autovacuum passes it by
 
 
+def _nearest(cursor: Any, sql: str, given: tuple[Any, ...]) -> list[Found]:
+    """By the index, or by comparing all that fit where it gave up before it had found k."""
+    k = given[-1]
+    rows = cursor.execute(sql, given).fetchall()
+    if len(rows) < k:
+        rows = cursor.execute(exact(sql), given).fetchall()
+    # The relaxed scan drops nothing that it finds late, and gives it out of order.
+    return [Found(name, -distance) for name, distance in sorted(rows, key=itemgetter(1))]
+
+
+def exact(sql: str) -> str:
+    """The same search, past the index.
+
+    HNSW stops after so many rows (hnsw.max_scan_tuples), whether or not any of them passed the
+    filter or was this tenant's.
+    """
+    everything, _, rest = sql.partition(" ORDER BY ")
+    return f"WITH fitting AS MATERIALIZED ({everything}) SELECT * FROM fitting ORDER BY {rest}"  # noqa: S608 - made of search_sql
+
+
 def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any]]:
     """The query behind `search`, as it may be written by hand, and the filter's values."""
     conditions, values = ["tenant = %s", f"dimensions = {dimensions}"], []
@@ -128,6 +145,9 @@ def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any
         if operator == "in":
             conditions.append("attributes -> %s = ANY(%s::jsonb[])")
             values += [name, [dump(one) for one in value]]
+        elif operator == "=":
+            conditions.append("attributes @> %s::jsonb")  # which the index on attributes serves
+            values.append(dump({name: value}))
         else:
             conditions.append(
                 "jsonb_typeof(attributes -> %s) = jsonb_typeof(%s::jsonb)"

@@ -8,6 +8,7 @@ from datetime import datetime
 from vibrator.stores.ports import Erased
 from vibrator.stores.postgres.pool import Pool
 from vibrator.stores.postgres.schema import BUMP, EPOCH
+from vibrator.stores.postgres.statistics import drop_statistics
 
 WAL = (
     "postgresql: deleted rows stay readable in the write-ahead log until its segments are "
@@ -26,8 +27,7 @@ def erase_users(pool: Pool, tenant: str, user_ids: Sequence[str], keys: Sequence
             rows[table] = cursor.execute(sql, (tenant, list(user_ids))).rowcount
         rows["vectors"] = cursor.execute(DROP_VECTORS, (tenant, list(keys))).rowcount
         cursor.execute(BUMP, (tenant, EPOCH))
-    compact(pool, list(rows))
-    return Erased(rows=rows, pending=(WAL,))
+    return Erased(rows=rows, pending=(*compact(pool, list(rows)), WAL))
 
 
 def erase_before(pool: Pool, tenant: str, before: datetime, keys: Sequence[bytes]) -> Erased:
@@ -47,12 +47,12 @@ def erase_before(pool: Pool, tenant: str, before: datetime, keys: Sequence[bytes
             "vectors": cursor.execute(DROP_VECTORS, (tenant, list(keys))).rowcount,
         }
         cursor.execute(BUMP, (tenant, EPOCH))
-    compact(pool, list(rows))
-    return Erased(rows=rows, pending=(WAL,))
+    return Erased(rows=rows, pending=(*compact(pool, list(rows)), WAL))
 
 
-def compact(pool: Pool, tables: Sequence[str]) -> None:
-    """Rewrite the tables' files without what was deleted."""
+def compact(pool: Pool, tables: Sequence[str]) -> tuple[str, ...]:
+    """Rewrite the tables' files without what was deleted; what could not be done is said."""
     with pool.speaking(), pool.bare() as connection:
         for table in tables:
             connection.execute(f"VACUUM FULL vibrator.{table}")
+        return drop_statistics(connection, tables)

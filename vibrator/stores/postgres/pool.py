@@ -18,7 +18,7 @@ SESSION = f"""
 SET search_path = vibrator, public;
 SET lock_timeout = '{int(PATIENCE_SECONDS)}s';
 SET hnsw.ef_search = {CANDIDATES};
-SET hnsw.iterative_scan = strict_order;
+SET hnsw.iterative_scan = relaxed_order;
 CREATE TEMP TABLE IF NOT EXISTS staged (
     place integer, user_id text, kind text, event_id text, at timestamptz, text text, body jsonb
 ) ON COMMIT DELETE ROWS;

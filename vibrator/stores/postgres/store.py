@@ -124,10 +124,8 @@ class PostgresStore:
 
     def compact(self) -> tuple[str, ...]:
         """Rewrite the tables' files without what was deleted."""
-        compact(
-            self._pool, [name for (name,) in self._pool.rows("SELECT name FROM personal_tables")]
-        )
-        return ()
+        tables = [name for (name,) in self._pool.rows("SELECT name FROM personal_tables")]
+        return compact(self._pool, [*tables, "vectors"])
 
     def close(self) -> None:
         """Close all connections."""

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vibrator.errors import BadInput
 from vibrator.stores.halves import half_rows
 from vibrator.stores.journal import dump
 from vibrator.stores.matrix import Index, Matrix
-from vibrator.stores.ports import Found, Item, matches
-from vibrator.stores.refusals import require_same_encoder
+from vibrator.stores.ports import Found, Item
+from vibrator.stores.refusals import as_queries, require_same_encoder, require_same_width
 from vibrator.stores.sqlite.database import Database, marks
+from vibrator.stores.sqlite.filters import conditions
 from vibrator.stores.sqlite.schema import BUMP, ITEMS_CHANGED
 
 Vectors = NDArray[np.float32]
@@ -73,13 +73,12 @@ class SQLiteCatalogue:
         where: Mapping[str, Any] | None = None,
     ) -> list[list[Found]]:
         """The k nearest to each row, nearest first, among the items that fit `where`."""
-        queries = np.ascontiguousarray(vectors, np.float32)
-        if queries.ndim != 2:
-            raise BadInput(f"queries must be rows, got the shape {queries.shape}")
+        queries = as_queries(vectors, k)
         with self._turn:
             index = self._current(fingerprint)
             if index is None:
                 return [[] for _ in queries]
+            require_same_width(queries, index.dimensions)
             among = None if where is None else self._fitting(where)
             best = index.search(queries, k, among=among)
         names = self._names({int(number) for numbers, _ in best for number in numbers})
@@ -160,14 +159,9 @@ class SQLiteCatalogue:
         index.remove(np.setdiff1d(index.ids(), numbers).tolist())
 
     def _fitting(self, where: Mapping[str, Any]) -> list[int]:
-        conditions, values = ["tenant = ?"], [self._tenant]
-        for name, operator, value in matches(where):
-            wanted = value if operator == "in" else [value]
-            marked = f"IN ({marks(len(wanted))})" if operator == "in" else f"{operator} ?"
-            conditions.append(f"json_extract(attributes, ?) {marked}")
-            values += [f'$."{name}"', *wanted]
-        sql = f"SELECT seq FROM items WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed names
-        return [number for (number,) in self._database.rows(sql, values)]
+        fitting, values = conditions(where)
+        sql = f"SELECT seq FROM items WHERE {' AND '.join(['tenant = ?', *fitting])}"  # noqa: S608 - fixed names
+        return [number for (number,) in self._database.rows(sql, (self._tenant, *values))]
 
     def _names(self, numbers: set[int]) -> dict[int, str]:
         wanted = list(numbers)
