@@ -389,7 +389,8 @@ def main():
     InstructionalEncoder("embedded").encode_items(["loaded"])
     for name in parser.parse_args().only:
         PARTS[name](figures, bars)
-        print(name, "done", file=sys.stderr)
+        told = {bar: value for bar, (value, _, _) in bars.items()}
+        print(name, "done:", json.dumps(told, default=float), file=sys.stderr)
     print(json.dumps({"figures": figures, "bars": bars}, default=float))
 
 
