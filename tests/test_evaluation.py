@@ -1,5 +1,6 @@
 """Measures against their definitions, and the evaluation of a log with a planted taste."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -77,10 +78,34 @@ def test_the_page_stands_alone(evaluation):
     page = evaluation.page()
 
     for scorer in ("zero-shot", "logistic"):
-        assert f"Does a probability of {scorer} mean what it says?" in page
+        assert f"What {scorer} says, and what happened" in page
     assert "How soon the yeses come" in page
     assert "worst slices" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_next_item_is_ranked_by_every_scorer_of_the_whole_catalogue(evaluation):
+    found = {row["scorer"]: row for row in evaluation.ranking}
+
+    assert set(found) == {"random", "popularity", "cosine", "zero-shot", "fit"}
+    for row in found.values():
+        assert row["ndcg@10_low"] <= row["ndcg@10"] <= row["ndcg@10_high"]
+        assert row["ndcg@5"] <= row["ndcg@10"] <= row["hr@10"]
+
+
+def test_segments_and_sliders_that_the_log_names_are_judged_apart():
+    scorer = SliderScorer(
+        InstructionalEncoder("embedded"), {"docs": "manuals", "food": "recipes to cook"}
+    )
+    log = [
+        replace(action, metadata={"segment": f"s{n % 2}", "slider": ["docs", "food"][n % 2]})
+        for n, action in enumerate(tasteful_log(60, np.random.default_rng(2)))
+    ]
+    found = evaluate_actions(scorer, log)
+    named = {row["slice"] for row in found.slices}
+
+    assert {"segment s0", "segment s1", "docs", "food"} <= named
+    assert {f"liking, {name}" for name in named} <= {row["task"] for row in found.rows()}
 
 
 def test_a_log_without_users_is_refused():

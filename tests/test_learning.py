@@ -1,5 +1,6 @@
 """A scorer that learns: what it must and must not take from a log."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -150,6 +151,42 @@ def test_examples_of_both_kinds_are_refused(scorer):
         scorer.fit(list(planted(3, rng)), time_split=1.0, model="oracle")
     with pytest.raises(BadInput, match="at least one example"):
         scorer.fit([], time_split=1.0)
+
+
+def test_being_shown_first_is_not_mistaken_for_being_liked(scorer):
+    """Whatever is shown first is taken; the place is learned, and held when scoring."""
+    rng = np.random.default_rng(11)
+    examples = [
+        replace(example, position=n % 5, outcome=bool(rng.random() < (0.9 if n % 5 == 0 else 0.2)))
+        for n, example in enumerate(planted(1000, rng))
+    ]
+    fitted = scorer.fit(examples, time_split=1.0).scorer
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+    found = [fitted.score(person, text, now=START)["docs"] for text in CONTENTS]
+
+    assert found[0].weights["position"] < -0.5
+    assert len({output.features["position"] for output in found}) == 1
+
+
+def test_segments_have_offsets_of_their_own(scorer):
+    rng = np.random.default_rng(12)
+    examples = [
+        replace(
+            example,
+            outcome=bool(rng.random() < (0.8 if n % 2 else 0.3)),
+            context={"segment": "night" if n % 2 else "day"},
+        )
+        for n, example in enumerate(planted(1000, rng))
+    ]
+    fitted = scorer.fit(examples, time_split=1.0).scorer
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+
+    def said(segment):
+        context = {} if segment is None else {"segment": segment}
+        return fitted.score(person, CONTENTS[1], context, now=START)["docs"].raw_score
+
+    assert said("night") - said("day") > 1.0
+    assert said("night") > said("never heard of") == said(None) > said("day")
 
 
 def decided(moment, chosen="i0"):

@@ -10,8 +10,10 @@ from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.examples import Example
+from vibrator.pipeline.features import AT
 from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.item_history import ItemHistory
+from vibrator.pipeline.models import BoostedTrees, Table
 from vibrator.pipeline.next_item import NextItem
 from vibrator.pipeline.online import OnlineScorer
 
@@ -129,3 +131,18 @@ def test_trees_learn_it_too_and_their_parts_add_up(scorer):
 
     assert result.report.rows[1]["auc"] > 0.8
     assert sum(output.contributions.values()) == pytest.approx(output.raw_score)
+
+
+@pytest.mark.integration
+def test_for_trees_similarities_can_only_speak_for_a_content(scorer):
+    pytest.importorskip("lightgbm", reason="the extra boost is not installed")
+    rng = np.random.default_rng(8)
+    found = gather(scorer, planted(600, rng), None)
+    backwards = 1.0 - found.outcomes  # outcomes that ask for the opposite
+    trees = BoostedTrees(0, 0).fit(found.table, backwards)
+    features = np.repeat(found.table.features[:20], 21, axis=0)
+    features[:, AT["best_similarity"]] = np.tile(np.linspace(-0.2, 1.0, 21), 20)
+    nobody = np.full(len(features), -1)
+    raw = trees.raw(Table(features, nobody, nobody)).reshape(20, 21)
+
+    assert (np.diff(raw, axis=1) >= -1e-12).all()

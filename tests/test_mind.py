@@ -62,7 +62,25 @@ def test_a_planted_taste_shows_in_the_published_figures(tmp_path):
 
     assert found["zero-shot"]["auc"] > 0.8
     assert found["learned"]["auc"] > 0.8
+    assert found["popularity"]["auc"] == pytest.approx(0.5, abs=0.15)  # clicks favour no topic
     assert set(found["learned"]) == {"scorer", "auc", "mrr", "ndcg@5", "ndcg@10"}
+
+
+def test_popularity_counts_clicks_and_not_showings(tmp_path):
+    """Even news are clicked whenever shown; odd ones are shown twice as often, in vain."""
+    for part in ("MINDsmall_train", "MINDsmall_dev"):
+        write_part(tmp_path / part, np.random.default_rng(2), impressions=1)
+        marks = [f"N{n}-{int(n % 2 == 0)}" for n in range(20)]
+        rows = [marks, marks, [*marks[1::2], "N0-1"], [*marks[1::2], "N2-1"]] * 5
+        (tmp_path / part / "behaviors.tsv").write_text(
+            "".join(
+                f"{n}\tU{n}\t11/{11 + n % 5}/2019 2:14:46 PM\t\t{' '.join(row)}\n"
+                for n, row in enumerate(rows)
+            )
+        )
+    found = {r["scorer"]: r for r in evaluate_mind(tmp_path, InstructionalEncoder("embedded")).rows}
+
+    assert found["popularity"]["auc"] == 1.0
 
 
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the MIND sample is not at hand")

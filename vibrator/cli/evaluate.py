@@ -76,6 +76,8 @@ def _actions(
     )
     if not found.liking:
         note("liking is not judged: the log has not 20 actions of either sign of weight")
+    if not found.ranking:
+        note("the next item is not judged: it takes two people with two actions each")
     if report is not None:
         write_text(report, found.page())
         note(f"wrote {report}")

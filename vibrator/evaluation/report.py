@@ -25,6 +25,7 @@ from vibrator.pipeline.fitting import FitResult, fit
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.next_item import NextItem
 from vibrator.pipeline.trail import Trail
+from vibrator.profile import FAST, SLOW
 from vibrator.stats.order import auc
 
 if TYPE_CHECKING:
@@ -38,12 +39,13 @@ SMALLEST_SLICE = 50  # outcomes from which a slice is worth a line
 WORST = 8
 PEOPLE = 2_000  # at most, whose next item is ranked
 INTERVALS = "Low and high hold 95 %, people drawn with all they did."
+RANKED = ("random", "popularity", "cosine", "zero-shot", "fit")
 EACH = 20  # of either outcome, without which there is no liking to judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Rows of liking and of ranking, slices from the worst on, and what the pictures need."""
+    """Rows of liking and of ranking, slices (worst first), and what the pictures need."""
 
     liking: tuple[dict[str, Any], ...]
     ranking: tuple[dict[str, Any], ...]
@@ -54,12 +56,17 @@ class Evaluation:
 
     def rows(self) -> list[dict[str, Any]]:
         """Everything as rows of one shape."""
+        learned = self.liking[-1]["scorer"] if self.liking else ""
+        slices = [
+            (f"liking, {row['slice']}", {"scorer": learned} | _without(row, "slice"))
+            for row in self.slices
+        ]
+        rows = [("liking", row) for row in self.liking] + slices
         return [
             {"task": task, "scorer": row["scorer"], "figure": name, "value": value}
-            for task, rows in (("liking", self.liking), ("next item", self.ranking))
-            for row in rows
-            for name, value in row.items()
-            if name != "scorer" and value != ""
+            for task, row in [*rows, *(("next item", row) for row in self.ranking)]
+            for name, value in _without(row, "scorer").items()
+            if value != ""
         ]
 
     def page(self) -> str:
@@ -69,10 +76,10 @@ class Evaluation:
             parts.append(table(self.liking, f"Liking: was the outcome a yes? {INTERVALS}"))
             for name, p in self.said.items():
                 curve = ReliabilityCurve.of(p, self.outcomes, rng=np.random.default_rng(0))
-                parts.append(curve.to_svg(f"Does a probability of {name} mean what it says?"))
+                parts.append(curve.to_svg(f"What {name} says, and what happened"))
             parts.append(lift_chart(self.said, self.outcomes))
         if self.slices:
-            parts.append(table(self.slices, "The worst slices, by how far the mean is off"))
+            parts.append(table(self.slices[:WORST], "The worst slices, by how far the mean is off"))
         if self.ranking:
             caption = f"Next item: the last one, among the whole catalogue. {INTERVALS}"
             parts.append(table(self.ranking, caption))
@@ -134,7 +141,7 @@ def examples_of(actions: Sequence[UserAction], encoder: Any) -> list[Example]:
 def judge(
     scorer: SliderScorer, result: FitResult, rng: np.random.Generator
 ) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
-    """Rows a scorer, and the worst slices of the learned one."""
+    """Rows a scorer, and slices of the learned one's answers: the worst first."""
     report = result.report
     rows, y, users, p = report.table, report.outcomes, report.users, report.probabilities
     if rows is None or not len(y) or np.ptp(y) == 0:
@@ -162,10 +169,10 @@ def judge(
     cuts |= {name: rows.slider == place for place, name in enumerate(scorer.sliders)}
     segments = result.scorer.learned.segments
     cuts |= {f"segment {name}": rows.segment == place for place, name in enumerate(segments)}
-    return out, worst_slices(cuts, p, y)
+    return out, worst_first(cuts, p, y)
 
 
-def worst_slices(
+def worst_first(
     cuts: Mapping[str, NDArray[np.bool_]], p: Floats, y: Floats
 ) -> tuple[dict[str, Any], ...]:
     """Slices of enough outcomes, the one whose mean probability is furthest off first."""
@@ -181,7 +188,7 @@ def worst_slices(
         if mask.sum() >= SMALLEST_SLICE
     ]
     rows.sort(key=lambda row: -abs(row["said"] - row["happened"]))
-    return tuple(rows[:WORST])
+    return tuple(rows)
 
 
 def ranking(
@@ -204,25 +211,31 @@ def ranking(
     fitted = NextItem.fit(known, vectors)
     popularity = fitted.company.popularity
     chosen = rng.permutation(len(lasts))[:PEOPLE]
-    found: dict[str, list[float]] = {name: [] for name in ("random", "popularity", "cosine", "fit")}
+    found: dict[str, list[float]] = {name: [] for name in RANKED}
     for group in (lasts[n] for n in chosen):
         items = history.places_of_events[group]
         places = known.places([history.items[item] for item in items])
-        target, past = places[-1], places[:-1]
+        target, past, times = places[-1], places[:-1], history.times[group]
         if target < 0 or target in past:
             continue  # an item that nobody had touched cannot be ranked, nor one touched before
         scores = {
             "random": rng.random(len(vectors)),
             "popularity": popularity.copy(),
             "cosine": vectors @ vectors[past].mean(axis=0),
-            "fit": fitted.scores(
-                past, float(history.times[group[-1]]), times=history.times[group[:-1]]
-            ),
+            "zero-shot": vectors @ person_before(vectors[past], times[:-1]),
+            "fit": fitted.scores(past, float(times[-1]), times=times[:-1]),
         }
         for name, row in scores.items():
             row[past] = -np.inf
             found[name].append(float(ranks(row, [int(target)])[0]))
     return tuple(_ranking_row(name, places, rng) for name, places in found.items() if places)
+
+
+def person_before(vectors: Floats, times: Floats) -> Floats:
+    """Whom the scorer that learned nothing would see: the mean of two fading means."""
+    ages = np.maximum(times.max() - times, 0.0)  # what all have faded by since cancels
+    fades = [np.exp2(-ages / half_life.total_seconds()) for half_life in (FAST, SLOW)]
+    return np.asarray(sum(fade @ vectors / fade.sum() for fade in fades) / len(fades))
 
 
 def lift_chart(said: Mapping[str, Any], y: Any) -> str:
@@ -244,6 +257,10 @@ def lift_chart(said: Mapping[str, Any], y: Any) -> str:
         y_format=percent,
     )
     return line_chart(lines, frame)
+
+
+def _without(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
 
 
 def _figures(
@@ -281,6 +298,7 @@ def _ranking_row(name: str, places: list[float], rng: np.random.Generator) -> di
 
 
 def _example(user: str, action: UserAction, trail: Trail) -> Example:
+    """`slider` and `segment` are read from the metadata, where it has them."""
     segment = action.metadata.get("segment")
     return Example(
         person=trail.before(action.timestamp),  # type: ignore[arg-type]
@@ -288,5 +306,6 @@ def _example(user: str, action: UserAction, trail: Trail) -> Example:
         outcome=action.weight > 0,
         at=action.timestamp,  # type: ignore[arg-type]
         user_id=user,
+        slider=action.metadata.get("slider"),
         context={} if segment is None else {"segment": segment},
     )
