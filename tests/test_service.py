@@ -86,6 +86,39 @@ def test_an_idempotency_key_keeps_actions_once(service):
 
 
 @pytest.mark.parametrize(
+    "again",
+    [
+        [WROTE],
+        [WROTE, {**WROTE, "content": "two"}, {**WROTE, "content": "three"}],
+        [WROTE, {**WROTE, "content": "two", "type": "click"}],
+        [WROTE, {**WROTE, "content": "two", "weight": 7.0}],
+        [WROTE, {**WROTE, "content": "two", "metadata": {"km": 3}}],
+        [WROTE, {**WROTE, "content": "two", "timestamp": "2026-01-01T00:00:00Z"}],
+        [WROTE, {**WROTE, "content": "two", "user_id": "bo"}],
+    ],
+)
+def test_an_idempotency_key_is_refused_with_other_actions(again, service):
+    headers = {"Idempotency-Key": "k-1"}
+    service.ask("POST", "/v1/actions", [WROTE, {**WROTE, "content": "two"}], headers=headers)
+    answer = service.ask("POST", "/v1/actions", again, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:vibrator:key-used")
+
+
+def test_a_list_of_actions_is_kept_whole_or_not_at_all(service):
+    mixed = [WROTE, {**WROTE, "user_id": "bo", "content": " "}]
+    assert service.ask("POST", "/v1/actions", mixed).status_code == 422
+    assert service.ask("GET", "/v1/users").json() == {"users": []}
+
+
+def test_users_are_listed_a_page_at_a_time(service):
+    names = ["Zoe", "ada", "bo", "çelik"]
+    service.ask("POST", "/v1/actions", [{**WROTE, "user_id": name} for name in names])
+    first = service.ask("GET", "/v1/users?limit=3").json()["users"]
+    rest = service.ask("GET", f"/v1/users?limit=3&after={first[-1]}").json()["users"]
+    assert (len(first), sorted(first + rest)) == (3, sorted(names))
+
+
+@pytest.mark.parametrize(
     ("path", "body", "field", "value"),
     [
         ("/v1/score", {"user_id": 7, "content": "x"}, "user_id", 7),
@@ -212,6 +245,37 @@ def test_a_request_that_takes_too_long_is_given_up(service, monkeypatch):
     monkeypatch.setattr("vibrator.service.desk.Desk.reading", lambda *_: time.sleep(0.3))
     service.door.settings = Settings(request_seconds=0.05)
     assert service.ask("POST", "/v1/score", SCORE).status_code == 504
+
+
+def test_a_score_of_what_is_known_does_not_wait_for_a_slow_reading(service, monkeypatch):
+    import threading
+
+    service.ask("POST", "/v1/score", SCORE)
+    gate = threading.Event()
+    scoring = service.house.scoring
+    scoring._thread.submit(gate.wait)  # somebody's slow text keeps the encoder busy
+    try:
+        assert service.ask("POST", "/v1/score", SCORE).status_code == 200
+    finally:
+        gate.set()
+
+
+def test_without_its_store_it_is_not_ready(service, monkeypatch):
+    from vibrator.errors import StoreUnavailable
+
+    def gone(_name):
+        raise StoreUnavailable("the store does not answer")
+
+    service.ask("GET", "/v1/users")
+    [desk] = service.house.desks.opened()
+    monkeypatch.setattr(desk.store, "note", gone)
+    assert service.ask("GET", "/readyz").status_code == 503
+    assert service.ask("GET", "/healthz").status_code == 200
+
+
+def test_answers_about_people_are_kept_by_no_cache(service):
+    assert service.ask("GET", "/v1/users").headers["cache-control"] == "no-store"
+    assert "cache-control" not in service.ask("GET", "/static/vibrator.js").headers
 
 
 def test_while_it_leaves_it_is_not_ready(service):

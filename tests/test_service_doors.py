@@ -143,6 +143,53 @@ def test_a_key_may_ask_as_often_as_it_was_given(guarded):
     assert int(answers[-1].headers["retry-after"]) >= 1
 
 
+def test_keys_of_one_name_are_told_apart():
+    from vibrator.service.keys import Caller, Keyring
+
+    ring = Keyring()
+    read = frozenset({"read"})
+    keys = [ring.issue(Caller("app", tenant, read)) for tenant in ("acme", "acme", "globex")]
+    assert len({ring.caller(key).key_id for key in keys}) == 3  # each has a rate of its own
+    assert ring.revoke("app", "acme") == 2
+    assert [ring.caller(key) is not None for key in keys] == [False, False, True]
+
+
+def test_a_ring_without_keys_is_refused(tmp_path):
+    from vibrator.errors import Refused
+
+    with pytest.raises(Refused, match="serve key NAME --keys-file"):
+        Inside(keys_file=tmp_path / "nothing.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("PORT", "abc", "port.*VIBRATOR_PORT.* must be a .*integer.*got 'abc'"),
+        ("THREADS", "0", "threads.*must be greater than or equal to 1"),
+        ("SLIDERS", "{", "sliders"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_its_name(name, text, words, monkeypatch):
+    from vibrator.errors import BadInput
+    from vibrator.service.settings import Settings
+
+    monkeypatch.setenv(f"VIBRATOR_{name}", text)
+    with pytest.raises(BadInput, match=words):
+        Settings.told()
+
+
+def test_trouble_in_the_console_is_a_page_for_people_and_a_problem_for_programs(guarded):
+    page = {"Accept": "text/html"}
+    asked = ("POST", "/console/calibration/fit")
+    told = guarded.ask(*asked, key=guarded.keys["reader"], headers=page)
+    assert (told.status_code, told.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "must have the scope &#39;admin&#39;" in told.text
+    plain = guarded.ask(*asked, key=guarded.keys["reader"])
+    assert plain.headers["content-type"] == "application/problem+json"
+    nowhere = guarded.ask("GET", "/console/nowhere", key=guarded.keys["reader"], headers=page)
+    assert (nowhere.status_code, "<nav" in nowhere.text) == (404, True)
+
+
 def test_a_session_is_a_key_until_it_is_ended(guarded):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     wrong = guarded.ask("POST", "/console/login", content=b"key=vib_no", headers=form)

@@ -71,6 +71,29 @@ def test_a_slow_loris_is_let_go(tmp_path, monkeypatch):
         assert service.post("/v1/actions", WROTE)["received"] == 1
 
 
+def test_headers_without_end_are_refused(live):
+    with socket.create_connection(("127.0.0.1", live.port)) as talker:
+        talker.settimeout(10)
+        talker.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Much: ")
+        talker.sendall(b"x" * 50_000)
+        time.sleep(0.2)
+        talker.sendall(b"x" * 50_000)
+        assert b" 431 " in talker.recv(100)
+    assert live.post("/v1/actions", WROTE)["received"] == 1
+
+
+def test_a_body_that_does_not_say_its_length_is_weighed_on_the_way(live):
+    with socket.create_connection(("127.0.0.1", live.port)) as talker:
+        talker.settimeout(10)
+        talker.sendall(
+            b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        for _ in range(20):
+            talker.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+        assert b" 413 " in talker.recv(100)
+
+
 def test_half_closed_and_broken_connections_leave_the_rest_alone(live):
     for words in (b"", b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{",
                   b"\x00\xff\r\n\r\n"):  # fmt: skip

@@ -53,7 +53,7 @@ def run(
         "require_consent": require_consent, "ltv_models": ltv_models,
         "sliders": pairs(slider, "slider") or None,
     }  # fmt: skip
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    settings = Settings.told(**{n: value for n, value in given.items() if value is not None})
     if demo:
         from vibrator.service.demo import demo_settings
 
@@ -69,7 +69,7 @@ def key(
     tenant: str = typer.Option("default", help="Whose data it opens."),
     scope: list[str] = typer.Option(["read", "write"], help="read, write, admin."),
     per_second: float = typer.Option(200.0, help="How often it may ask."),
-    revoke: bool = typer.Option(False, "--revoke", help="Forget the keys of this name."),
+    revoke: bool = typer.Option(False, "--revoke", help="Forget the tenant's keys of this name."),
     keys_file: Path = KEYS,
 ) -> None:
     """Make an API key, shown once: `vibrator serve key phone-app --tenant acme --scope read`."""
@@ -77,7 +77,7 @@ def key(
 
     ring = Keyring.load(keys_file)
     if revoke:
-        note(f"{ring.revoke(name)} keys of {name} forgotten; restart the service")
+        note(f"{ring.revoke(name, tenant)} keys of {name} forgotten; restart the service")
     else:
         typer.echo(ring.issue(Caller(name, tenant, frozenset(scope), per_second)))
         note(f"kept as a digest in {keys_file}: this is the only time the key is shown")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -15,8 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from vibrator import __version__
-from vibrator.errors import VibratorError
+from vibrator.errors import Refused, VibratorError
 from vibrator.service.console.pages import console_router
+from vibrator.service.console.rendering import FRAGMENT
 from vibrator.service.door import Door
 from vibrator.service.house import House
 from vibrator.service.keys import Keyring
@@ -38,6 +40,11 @@ def create_app(settings: Settings | None = None) -> Door:
     """The ASGI application; without settings they come from the environment."""
     given = Settings() if settings is None else settings
     keyring = None if given.keys_file is None else Keyring.load(given.keys_file)
+    if keyring is not None and not len(keyring):
+        raise Refused(
+            f"{given.keys_file} has no keys, so that nobody could come in: make one with "
+            f"`vibrator serve key NAME --keys-file {given.keys_file}`"
+        )
     house = House(given, keyring)
 
     @asynccontextmanager
@@ -56,7 +63,9 @@ def create_app(settings: Settings | None = None) -> Door:
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
     door = Door(app, given, keyring, house.metrics, hot=loop.HOT)
     if given.console:
-        app.include_router(console_router(house, door.sessions), include_in_schema=False)
+        pages, templates = console_router(house, door.sessions)
+        app.include_router(pages, include_in_schema=False)
+        app.state.templates = templates
     _speak_problems(app)
     _describe(app)
     return door
@@ -79,6 +88,12 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+def _looks_at_pages(request: Request) -> bool:
+    """Whether the answer will be read by a person, in the console."""
+    wants = FRAGMENT in request.headers or "text/html" in request.headers.get("accept", "")
+    return wants and request.url.path.startswith("/console")
+
+
 def _describe(app: FastAPI) -> None:
     @app.get("/openapi.json", include_in_schema=False)
     async def document() -> dict[str, Any]:
@@ -86,21 +101,25 @@ def _describe(app: FastAPI) -> None:
 
 
 def _speak_problems(app: FastAPI) -> None:
-    async def known(_request: Request, error: Exception) -> Response:
+    async def known(request: Request, error: Exception) -> Response:
+        if _looks_at_pages(request):
+            found: Response = app.state.templates.trouble(request, error)
+            return found
         return problem_of(error)
 
-    async def malformed(_request: Request, error: RequestValidationError) -> Response:
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         problem = Problem(422, "bad input", f"{first['loc'][-1]}: {first['msg']}")
         problem.parts = {"field": str(first["loc"][-1]), "rule": first["msg"]}
         value = first.get("input")
         if value is not None:
             problem.parts["value"] = str(value)[:200]
-        return problem_of(problem)
+        return await known(request, problem)
 
-    async def missing(_request: Request, error: HTTPException) -> Response:
+    async def missing(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
-        return problem_of(Problem(error.status_code, "HTTP error", str(error.detail), headers))
+        title = HTTPStatus(error.status_code).phrase.lower()
+        return await known(request, Problem(error.status_code, title, str(error.detail), headers))
 
     for kind in EXPECTED:
         app.add_exception_handler(kind, known)

@@ -179,6 +179,10 @@ class Desks:
                     self._desks[caller.tenant] = desk
         return desk
 
+    def opened(self) -> list[Desk]:
+        """Those that somebody came to."""
+        return list(self._desks.values())
+
     def close(self) -> None:
         """Let go of every store."""
         with self._turn:

@@ -28,6 +28,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 CALLER = "vibrator.caller"  # where the scope of a request keeps who asks
 OPEN_PATHS = ("/healthz", "/readyz", "/console/login", "/static/", "/openapi.json")
 UPLOADS = "/console/value/score"
+MOST_DIGITS = 18  # of a length that may be read as a number
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 HEADERS = [
@@ -62,7 +63,7 @@ class Door:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, sent = monotonic(), _Sent(send)
+        started, sent = monotonic(), _Sent(send, kept=scope["path"].startswith("/static/"))
         try:
             headers = Headers(scope=scope)
             self._admit(scope, headers)
@@ -102,7 +103,7 @@ class Door:
                 return
             raise Problem(401, "who are you", "this needs an API key: send Authorization: Bearer "
                           "vib_…", {"WWW-Authenticate": "Bearer"})  # fmt: skip
-        wait = self.rates.wait(caller.name, per_second=caller.per_second)
+        wait = self.rates.wait(caller.key_id, per_second=caller.per_second)
         if wait:
             raise Problem(429, "limit reached", f"this key may ask {caller.per_second:g} times a "
                           "second", {"Retry-After": str(int(wait) + 1)})  # fmt: skip
@@ -118,7 +119,7 @@ class Door:
         given = self.settings
         limit = given.max_upload_bytes if path == UPLOADS else given.max_body_bytes
         declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > limit:
+        if not declared.isdecimal() or len(declared) > MOST_DIGITS or int(declared) > limit:
             raise _too_large(limit)
         seen = 0
 
@@ -152,13 +153,14 @@ class _Template:
 class _Sent:
     """Notes the status that goes out, and adds the headers that every answer carries."""
 
-    def __init__(self, send: Any) -> None:
+    def __init__(self, send: Any, *, kept: bool) -> None:
         self._send, self.status = send, 0
+        self._headers = HEADERS if kept else [*HEADERS, (b"cache-control", b"no-store")]
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *HEADERS]
+            message["headers"] = [*message.get("headers", ()), *self._headers]
         await self._send(message)
 
 

@@ -11,9 +11,10 @@ from fastapi import Request, Response
 
 from vibrator.encoder import InstructionalEncoder
 from vibrator.experiments import Ledger
+from vibrator.personalizer.keeping import SLIDERS_NOTE
 from vibrator.service.desk import Desk, Desks
 from vibrator.service.door import CALLER
-from vibrator.service.keys import Caller, Keyring
+from vibrator.service.keys import OWNER, Caller, Keyring
 from vibrator.service.lanes import Batches, Lane
 from vibrator.service.metrics import CountedModel, Metrics
 from vibrator.service.problems import Problem
@@ -60,6 +61,15 @@ class House:
         self.desks.close()
         for ledger in self.ledgers.values():
             ledger.close()
+
+    def open_first(self) -> None:
+        """Open the desk of one tenant, so that the store is known to be there."""
+        self.desks.of(OWNER if self.keyring is None else self.keyring.first())
+
+    def require_ready(self) -> None:
+        """Ask every open store for something small; one that is gone is refused."""
+        for desk in self.desks.opened():
+            desk.store.note(SLIDERS_NOTE)
 
     def ledger(self, tenant: str) -> Ledger:
         """What a tenant's experiments measured, in the store's own file."""

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Caller:
     tenant: str
     scopes: frozenset[str]
     per_second: float = RATE_PER_SECOND
+    key_id: str = ""
 
     def __post_init__(self) -> None:
         require_text("name", self.name)
@@ -73,12 +74,17 @@ class Keyring:
     def issue(self, caller: Caller) -> str:
         """A new key, which nobody can read again later."""
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        self._kept[key_id] = KeptKey(caller, _digest(secret))
+        self._kept[key_id] = KeptKey(replace(caller, key_id=key_id), _digest(secret))
         return f"{PREFIX}_{key_id}_{secret}"
 
-    def revoke(self, name: str) -> int:
-        """Forget every key of this name; how many there were."""
-        gone = [key_id for key_id, kept in self._kept.items() if kept.caller.name == name]
+    def first(self) -> Caller:
+        """Whoever was given the first key."""
+        return next(iter(self._kept.values())).caller
+
+    def revoke(self, name: str, tenant: str) -> int:
+        """Forget every key of this name and tenant; how many there were."""
+        told = [(key_id, kept.caller) for key_id, kept in self._kept.items()]
+        gone = [key_id for key_id, who in told if (who.name, who.tenant) == (name, tenant)]
         for key_id in gone:
             del self._kept[key_id]
         return len(gone)
@@ -93,10 +99,8 @@ class Keyring:
 
     def rows(self) -> list[dict[str, Any]]:
         """What may be listed: everything but the digests."""
-        return [
-            {"id": key_id, **asdict(kept.caller), "scopes": ", ".join(sorted(kept.caller.scopes))}
-            for key_id, kept in self._kept.items()
-        ]
+        callers = [kept.caller for kept in self._kept.values()]
+        return [{**_row(who), "scopes": ", ".join(sorted(who.scopes))} for who in callers]
 
     @classmethod
     def load(cls, path: Path) -> Keyring:
@@ -105,31 +109,29 @@ class Keyring:
         if path.exists():
             try:
                 rows: Sequence[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-                ring._kept = {row.pop("id"): _kept(row) for row in rows}
+                ring._kept = {row["id"]: _kept(row) for row in rows}
             except (ValueError, TypeError, KeyError, AttributeError):
                 raise ArtefactError(f"{path} is no file of keys") from None
         return ring
 
     def save(self, path: Path) -> None:
         """Write for the owner's eyes only, all or nothing."""
-        rows = [
-            {
-                "id": key_id,
-                **asdict(kept.caller),
-                "scopes": sorted(kept.caller.scopes),
-                "digest": kept.digest,
-            }
-            for key_id, kept in self._kept.items()
-        ]
+        rows = [{**_row(kept.caller), "digest": kept.digest} for kept in self._kept.values()]
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(rows, file, indent=1)
         draft.replace(path)
 
 
+def _row(who: Caller) -> dict[str, Any]:
+    return {"id": who.key_id, "name": who.name, "tenant": who.tenant,
+            "scopes": sorted(who.scopes), "per_second": who.per_second}  # fmt: skip
+
+
 def _kept(row: dict[str, Any]) -> KeptKey:
-    digest = row.pop("digest")
-    return KeptKey(Caller(**{**row, "scopes": frozenset(row["scopes"])}), digest)
+    given = {name: value for name, value in row.items() if name not in {"id", "digest"}}
+    caller = Caller(**{**given, "scopes": frozenset(row["scopes"])}, key_id=row["id"])
+    return KeptKey(caller, row["digest"])
 
 
 def _digest(secret: str) -> str:

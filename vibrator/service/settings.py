@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from vibrator.errors import Refused
+from vibrator.errors import BadInput, Refused
+
+SECRETIVE = {"store", "cache", "catalogue"}  # whose values may hold a password
 
 
 class Settings(BaseSettings):
@@ -37,6 +40,20 @@ class Settings(BaseSettings):
     request_seconds: float = Field(default=30.0, gt=0)
     shutdown_seconds: int = Field(default=30, ge=1)
     profile_seconds: float = Field(default=1.0, ge=0)  # how old another process's news may get here
+
+    @classmethod
+    def told(cls, **given: Any) -> Settings:
+        """From what is given and the environment; what does not fit is refused by its name."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            name = ".".join(map(str, wrong["loc"]))
+            rule = wrong["msg"].replace("Input should", "must").replace("valid ", "")
+            value = "" if name in SECRETIVE else f", got {str(wrong['input'])[:80]!r}"
+            raise BadInput(f"{name} (VIBRATOR_{name.upper()}) {rule}{value}") from None
+        except SettingsError as error:
+            raise BadInput(f"a VIBRATOR_… variable must be JSON: {error}") from None
 
     @property
     def loopback(self) -> bool:

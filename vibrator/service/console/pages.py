@@ -23,8 +23,8 @@ from vibrator.service.sessions import COOKIE, LIFETIME_SECONDS, Sessions
 VALUE_NEEDS = ("lightgbm", "pyarrow", "python_multipart")
 
 
-def console_router(house: House, sessions: Sessions) -> APIRouter:
-    """All pages that this service can show."""
+def console_router(house: House, sessions: Sessions) -> tuple[APIRouter, Templates]:
+    """All pages that this service can show, and what renders them."""
     listed = [playground, people, calibration, decisions, simulations]
     if house.settings.store.startswith("sqlite:"):
         listed.append(experiments)  # whose ledger lives in SQLite
@@ -38,7 +38,7 @@ def console_router(house: House, sessions: Sessions) -> APIRouter:
     if with_value and folder is not None:
         routes.include_router(value.router(house, folder, templates))
     routes.include_router(_doors(house, sessions, templates))
-    return routes
+    return routes, templates
 
 
 def _doors(house: House, sessions: Sessions, templates: Templates) -> APIRouter:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+import msgspec
 from fastapi import Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,6 +19,7 @@ from vibrator.charts import table as html_table
 from vibrator.charts.marks import STYLE
 from vibrator.errors import VibratorError
 from vibrator.service.door import CALLER
+from vibrator.service.problems import problem_of
 
 FRAGMENT = "x-fragment"
 PICTURES = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -26,7 +28,7 @@ POLICY = (
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+HEADERS = {"Content-Security-Policy": POLICY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ class Templates:
         except VibratorError as error:
             return self.problem(request, error, here)
         return self.fragment(request, name, here, **values)
+
+    def trouble(self, request: Request, error: Exception) -> Response:
+        """What went wrong, for somebody who looks at pages."""
+        problem = problem_of(error)
+        told = msgspec.json.decode(problem.body)
+        here = Page(told["title"].capitalize(), "/console")
+        answer = self.fragment(request, "_problem.html", here, words=told["detail"])
+        answer.status_code = problem.status_code
+        return answer
 
     def problem(self, request: Request, error: VibratorError, here: Page) -> Response:
         """What a form was refused for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from vibrator.service.keys import READ, WRITE
 from vibrator.simulate import Plan, Run, fragment, reward_chart, standard_world, stream
 from vibrator.simulate.runner import DEFAULT_LINEUP, LINEAR
 
+log = logging.getLogger("vibrator.service")
 PAGE = Page("Simulations", "/console/simulations")
 POLICIES = ("random", *LINEAR)
 MOST_EVENTS, MOST_SEEDS = 5_000, 20
@@ -42,6 +44,9 @@ class Rehearsal:
                     break
         except VibratorError as error:
             self.error = str(error)
+        except Exception:  # whoever watches is told that it ended
+            log.exception("a rehearsal failed")
+            self.error = "The rehearsal failed; the log of the service names the error."
         finally:
             self.over = True
 
@@ -123,6 +128,6 @@ def _plan(fields: Sequence[tuple[str, str]]) -> Plan:
 
 
 def _within(name: str, text: str, most: int) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
         raise BadInput(f"{name} must be a number from 1 to {most:,}, got {text[:40]!r}")
     return int(text)

@@ -20,7 +20,7 @@ from vibrator.service.house import House, caller_of
 from vibrator.service.keys import READ
 
 PAGE = Page("Lifetime value", "/console/value")
-SHOWN = 50
+SHOWN, MOST_DIGITS = 50, 12
 KINDS = (".csv", ".parquet")
 SHEET = base64.b64encode(hashlib.sha256(PAGE_STYLE.encode()).digest()).decode()
 
@@ -124,7 +124,7 @@ def _what_if(predictor: Any, frame: Any, form: Mapping[str, str]) -> Any:
     changes = dict(_change(line) for line in form["changes"].splitlines() if line.strip())
     if not changes:
         return ""
-    row = int(form["row"]) if form["row"].isdecimal() else 0
+    row = int(form["row"]) if form["row"].isdecimal() and len(form["row"]) < MOST_DIGITS else 0
     if not 1 <= row <= len(frame):
         raise BadInput(f"row must be from 1 to {len(frame)}, got {form['row']!r}")
     person = frame.iloc[row - 1].to_dict()

@@ -223,12 +223,22 @@ def _observed(desk: Desk, told: Sequence[ActionIn], key: str | None) -> int:
 
 
 def _require_same(desk: Desk, events: Sequence[Event], now: datetime, *, beyond: str) -> None:
-    """An idempotency key that comes back must come with the same actions."""
+    """An idempotency key that comes back must come with the same actions, as many as before."""
     sent = {event.event_id: event for event in events}
+    prefix = beyond.rpartition("#")[0] + "#"
+    left = {name for name in sent if name.startswith(prefix)}
+    fresh = len(left)
     for kept in desk.store.events.read(Which(kinds=(ACTION,), ids=(*sent, beyond))):
         again = sent.get(kept.event_id)
         if again is None or not _same(kept, again) or again.at not in {now, kept.at}:
-            raise Problem(409, "key used", "Idempotency-Key came with other actions before")
+            raise _key_used()
+        left.discard(kept.event_id)
+    if 0 < len(left) < fresh:
+        raise _key_used()
+
+
+def _key_used() -> Problem:
+    return Problem(409, "key used", "Idempotency-Key came with other actions before")
 
 
 def _same(kept: Event, again: Event) -> bool:

@@ -61,9 +61,11 @@ async def healthz() -> Response:
 
 @router.get("/readyz", **documented())
 async def readyz(request: Request) -> Response:
-    """Whether requests should be sent here: not while the last ones are being finished."""
-    if house_of(request).leaving:
+    """Whether requests should be sent here: not without its store, not while it is leaving."""
+    house = house_of(request)
+    if house.leaving:
         raise Problem(503, "leaving", "the service is shutting down", {"Retry-After": "5"})
+    await house.lane.run(house.require_ready)
     return answer({"status": "ready"})
 
 

@@ -6,12 +6,21 @@ async function put(place, request) {
   place.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(request.url, { ...request.options, headers: { "X-Fragment": "1" } });
-    place.innerHTML = await answer.text();
+    if (answer.status === 401 || answer.url.endsWith("/console/login")) location.assign("/console/login");
+    else if (answer.headers.get("content-type").startsWith("text/html")) place.innerHTML = await answer.text();
+    else complain(place, (await answer.json()).detail);
   } catch {
-    place.innerHTML = '<p class="note bad" role="alert">The service did not answer. Is it still running?</p>';
+    complain(place, "The service did not answer. Is it still running?");
   }
   place.removeAttribute("aria-busy");
   watch(place);
+}
+
+// The words may be somebody's own: they are put in as text, never as markup.
+function complain(place, words) {
+  const note = Object.assign(document.createElement("p"), { className: "note bad", textContent: words });
+  note.setAttribute("role", "alert");
+  place.replaceChildren(note);
 }
 
 function watch(within) {
