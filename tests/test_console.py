@@ -156,6 +156,29 @@ def test_what_is_typed_is_never_run(page, demo):
     require_quiet(page, demo)
 
 
+def test_a_refusal_of_the_door_is_shown_as_words_and_never_as_markup(page):
+    page.goto("/console")
+    said = '{"status": 429, "detail": "<img src=x onerror=alert(1)> too often"}'
+    page.route("**/playground/score", lambda route: route.fulfill(
+        status=429, content_type="application/problem+json", body=said))  # fmt: skip
+    page.get_by_role("button", name="Score").click()
+    page.wait_for_selector("#result [role=alert]")
+    assert "<img src=x" in page.inner_text("#result")
+    assert page.locator("#result img").count() == 0
+
+
+def test_on_a_telephone_the_answer_comes_into_sight_and_can_be_read(browser, demo):
+    page = browser.new_page(base_url=demo.base, viewport={"width": 390, "height": 800})
+    page.goto("/console")
+    page.get_by_role("button", name="Score").click()
+    page.wait_for_selector("#result svg")
+    page.wait_for_function("document.getElementById('result').getBoundingClientRect().top < 700")
+    box = page.locator("#result svg").first.bounding_box()
+    drawn = page.locator("#result svg").first.get_attribute("viewBox").split()
+    assert box["width"] / float(drawn[2]) > 0.7  # of the size of letters on a big screen
+    page.close()
+
+
 def test_a_wrong_line_is_answered_with_the_rule(page):
     page.goto("/console")
     page.fill("#did", "no colon here")

@@ -218,6 +218,23 @@ def test_the_python_clients_speak_every_verb(live):
     asyncio.run(walk())
 
 
+def test_the_python_client_is_honest_about_what_is_no_answer_of_the_api(live):
+    import httpx
+
+    from vibrator.errors import StoreUnavailable, VibratorError
+    from vibrator.service.client import Client
+
+    pages = {"/v1/calibration": (503, b"<html>"), "/v1/users/ada": (200, b"<html>")}
+    proxy = httpx.MockTransport(
+        lambda request: httpx.Response(pages[request.url.path][0], content=b"<html>")
+    )
+    with Client("http://proxy", transport=proxy) as client:
+        with pytest.raises(StoreUnavailable, match="answered 503"):
+            client.calibration()
+        with pytest.raises(VibratorError, match="not in words of the API"):
+            client.user("ada")
+
+
 def test_the_javascript_client_speaks_too(live):
     node = shutil.which("node")
     if node is None:

@@ -58,7 +58,7 @@ def run(
         from vibrator.service.demo import demo_settings
 
         settings = demo_settings(settings)
-    note(f"http://{settings.host}:{settings.port}/console  store {settings.store}, "
+    note(f"http://{settings.host}:{settings.port}/console  store {settings.store_shown}, "
          f"encoder {settings.encoder}")  # fmt: skip
     serve(settings, furnished=demo)
 

@@ -119,7 +119,8 @@ def _speak_problems(app: FastAPI) -> None:
     async def missing(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         title = HTTPStatus(error.status_code).phrase.lower()
-        return await known(request, Problem(error.status_code, title, str(error.detail), headers))
+        words = "there is nothing at this address" if error.status_code == 404 else error.detail
+        return await known(request, Problem(error.status_code, title, str(words), headers))
 
     for kind in EXPECTED:
         app.add_exception_handler(kind, known)

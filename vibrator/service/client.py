@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from vibrator.errors import (
@@ -207,11 +207,12 @@ def _plain(body: Any) -> Any:
 
 
 def _read(answer: Any) -> dict[str, Any]:
-    told: dict[str, Any] = answer.json()
-    if answer.status_code >= 400:
-        _refuse(answer.status_code, told)
-    return told
-
-
-def _refuse(status: int, problem: Mapping[str, Any]) -> NoReturn:
-    raise ERRORS.get(status, VibratorError)(problem["detail"])
+    try:
+        told = answer.json()
+    except ValueError:  # such as the page of a proxy in between
+        told = None
+    if answer.status_code < 400 and isinstance(told, dict):
+        return told
+    words = told.get("detail") if isinstance(told, dict) else None
+    detail = words or f"{answer.url} answered {answer.status_code}, and not in words of the API"
+    raise ERRORS.get(answer.status_code, VibratorError)(detail)

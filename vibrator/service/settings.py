@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             wrong = error.errors()[0]
             name = ".".join(map(str, wrong["loc"]))
-            rule = wrong["msg"].replace("Input should", "must").replace("valid ", "")
+            rule = wrong["msg"].replace("Input should", "must")
             value = "" if name in SECRETIVE else f", got {str(wrong['input'])[:80]!r}"
             raise BadInput(f"{name} (VIBRATOR_{name.upper()}) {rule}{value}") from None
         except SettingsError as error:
@@ -59,6 +60,16 @@ class Settings(BaseSettings):
     def loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return self.host == "localhost" or _is_loopback(self.host)
+
+    @property
+    def store_shown(self) -> str:
+        """The store without user and password.
+
+        >>> Settings(store="postgresql://me:secret@db/app").store_shown
+        'postgresql://db/app'
+        """
+        place = urlsplit(self.store).netloc
+        return self.store.replace(place, place.rpartition("@")[2]) if place else self.store
 
     def refuse_open_doors(self) -> None:
         """Without keys the service must not be reachable from elsewhere."""

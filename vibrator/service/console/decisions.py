@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from vibrator.charts import Bar, Frame, bar_chart
 from vibrator.decisions import Decision, Outcome
-from vibrator.service.console.rendering import Page, Templates, ready
+from vibrator.service.console.rendering import CHART_WIDTH, Page, Templates, ready
 from vibrator.service.house import House, desk_of
 from vibrator.service.keys import READ
 from vibrator.service.metrics import reasons_of
@@ -64,5 +64,5 @@ def _tiles(
 def _reasons(decisions: Sequence[Decision]) -> Any:
     counts = Counter(reason for decision in decisions for reason in reasons_of(decision))
     bars = [Bar(reason, count) for reason, count in counts.most_common()]
-    words = "for doing nothing: the guard or cap that stood in the way"
-    return ready(bar_chart(bars, Frame("Why", words, width=900)))
+    words = "for nothing shown: what stood in the way"
+    return ready(bar_chart(bars, Frame("Why", words, width=CHART_WIDTH)))

@@ -15,7 +15,16 @@ from vibrator.personalizer import Portrait
 from vibrator.personalizer import people as registry
 from vibrator.profile import Profile
 from vibrator.service.console.decisions import with_outcomes
-from vibrator.service.console.rendering import Page, Templates, form_of, quoted, ready, see, table
+from vibrator.service.console.rendering import (
+    CHART_WIDTH,
+    Page,
+    Templates,
+    form_of,
+    quoted,
+    ready,
+    see,
+    table,
+)
 from vibrator.service.desk import Desk
 from vibrator.service.house import House, desk_of
 from vibrator.service.keys import ADMIN, READ, WRITE
@@ -97,7 +106,7 @@ def _shown(desk: Desk, user: str) -> dict[str, Any]:
 
 def _sliders(portrait: Portrait) -> Markup:
     bars = [Bar(name, value) for name, value in portrait.sliders]
-    frame = Frame("Nearest sliders", "cosine of the person with each slider, now", width=560)
+    frame = Frame("Nearest sliders", "cosine of the person with each slider", width=CHART_WIDTH)
     return ready(bar_chart(bars, frame))
 
 
@@ -126,7 +135,7 @@ def _history(desk: Desk, portrait: Portrait, now: datetime) -> Markup:
     best = [name for name, _ in portrait.sliders[:LINES]]
     lines = [Line(name, times, [row[names.index(name)] for row in rows]) for name in best]
     return ready(
-        line_chart(lines, Frame("Over time", "the same, since the first action", width=560))
+        line_chart(lines, Frame("Over time", "the same, since the first action", width=CHART_WIDTH))
     )
 
 

@@ -15,7 +15,14 @@ from vibrator.charts import Bar, Frame, bar_chart, percent
 from vibrator.errors import BadInput
 from vibrator.pipeline import Scores, SliderOutput
 from vibrator.profile import Profile
-from vibrator.service.console.rendering import Page, Templates, form_of, ready, table
+from vibrator.service.console.rendering import (
+    CHART_WIDTH,
+    Page,
+    Templates,
+    form_of,
+    ready,
+    table,
+)
 from vibrator.service.desk import Desk
 from vibrator.service.house import House, desk_of
 from vibrator.service.keys import READ, WRITE
@@ -131,7 +138,7 @@ def _drawn(name: str, text: str, scores: Scores) -> dict[str, Any]:
     bars = [Bar(o.name, o.probability, o.low, o.high) for o in outputs]
     frame = Frame(
         "How likely it fits", "the whisker is a 90 % interval",
-        x_range=(0.0, 1.0), x_format=percent, width=560,
+        x_range=(0.0, 1.0), x_format=percent, width=CHART_WIDTH,
     )  # fmt: skip
     return {
         "name": name,

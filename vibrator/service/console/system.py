@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
@@ -90,20 +89,10 @@ def _facts(desk: Desk, house: House) -> list[dict[str, str]]:
     fingerprint = desk.app.encoder.fingerprint if desk.ready else "–"
     found = {
         "version": __version__,
-        "store": _without_secrets(house.settings.store),
+        "store": house.settings.store_shown,
         "encoder": f"{house.settings.encoder} ({fingerprint})",
         "tenant": desk.tenant,
         "consent": "required" if house.settings.require_consent else "a no is honoured",
         "keys": "asked for" if house.keyring is not None else "none: this machine only",
     }
     return [{"what": name, "which": value} for name, value in found.items()]
-
-
-def _without_secrets(url: str) -> str:
-    """A URL without user and password.
-
-    >>> _without_secrets("postgresql://me:secret@db/app")
-    'postgresql://db/app'
-    """
-    parts = urlsplit(url)
-    return url.replace(f"{parts.netloc}", parts.netloc.rpartition("@")[2]) if parts.netloc else url

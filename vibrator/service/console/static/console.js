@@ -38,7 +38,11 @@ document.addEventListener("submit", (event) => {
   const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
   const clears = event.submitter && event.submitter.dataset.clears;
   put(place, { url: event.submitter?.getAttribute("formaction") || form.action, options: { method: "POST", body } })
-    .then(() => { if (clears && !place.querySelector(".note.bad")) form.elements[clears].value = ""; });
+    .then(() => {
+      if (clears && !place.querySelector(".note.bad")) form.elements[clears].value = "";
+      const { top } = place.getBoundingClientRect(); // an answer out of sight is brought into it
+      if (top < 0 || top > innerHeight - 120) place.scrollIntoView();
+    });
 });
 
 watch(document);

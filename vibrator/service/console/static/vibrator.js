@@ -47,8 +47,10 @@ class Vibrator {
     if (this.key) headers.Authorization = `Bearer ${this.key}`;
     // A page that is being left still gets its outcome told.
     const answer = await this.fetch(this.base + path, { method, headers, body: JSON.stringify(body), keepalive: true });
-    const told = await answer.json();
-    if (!answer.ok) throw new VibratorProblem(told);
+    const told = await answer.json().catch(() => null);
+    if (!answer.ok || told === null) {
+      throw new VibratorProblem(told ?? { status: answer.status, detail: `${path} answered ${answer.status}` });
+    }
     return told;
   }
 }
