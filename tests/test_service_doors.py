@@ -1,6 +1,7 @@
 """Who may come in: keys, scopes, tenants, rates, origins."""
 
 import re
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -234,4 +235,44 @@ def test_pages_carry_a_policy_that_lets_nothing_in():
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+    service.close()
+
+
+MARKUP = "\"><img src=x onerror=alert(1)>&'"
+PAGES = ("", "/users", f"/users/{quote(MARKUP, safe='')}", "/decisions", "/system", "/calibration",
+         f"/experiments?domain={quote(MARKUP)}", "/simulations", f"/users?after={quote(MARKUP)}",
+         f"/nowhere/{quote(MARKUP)}", "/users/%00", "/users/%ff", f"/users/{'a' * 5_000}",
+         "/users/find")  # fmt: skip
+
+
+def test_whatever_people_and_sliders_are_called_no_page_takes_it_for_markup():
+    service = Inside()
+    words = {"text": MARKUP, "opposite": MARKUP}
+    service.ask("PUT", f"/v1/sliders/{quote(MARKUP, safe='')}", words)
+    wrote = {"user_id": MARKUP, "type": MARKUP, "content": MARKUP}
+    assert service.ask("POST", "/v1/actions", wrote).json()["accepted"] == 1
+    asked = {"user_id": MARKUP, "candidates": {MARKUP: MARKUP}, "surface": MARKUP}
+    made = [service.ask("POST", "/v1/decide", asked).json() for _ in range(4)]
+    for one in made:
+        told = {"decision_id": one["decision_id"], "what": MARKUP}
+        service.ask("POST", "/v1/outcomes", told)
+    for path in PAGES:
+        answer = service.ask("GET", f"/console{path}", headers={"Accept": "text/html"})
+        assert answer.status_code < 500, path
+        assert "<img src=x" not in answer.text, path
+    assert "&lt;img src=x" in service.ask("GET", "/console/decisions").text
+    service.close()
+
+
+@pytest.mark.parametrize("verb", ["score", "remember", "decide", "outcome"])
+def test_forms_refuse_what_is_wrong_and_repeat_it_as_words(verb):
+    service = Inside()
+    forms = ({"user": MARKUP, "did": MARKUP, "a": MARKUP, "what": MARKUP, "decision_id": MARKUP},
+             {"what": "done", "dwell": "nan"}, {"what": "done", "dwell": MARKUP}, {})  # fmt: skip
+    for form in forms:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+        path, content = f"/console/playground/{verb}", urlencode(form).encode()
+        answer = service.ask("POST", path, content=content, headers=headers)
+        assert answer.status_code < 500, form
+        assert "<img src=x" not in answer.text
     service.close()
