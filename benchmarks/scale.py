@@ -1,6 +1,6 @@
 """Batch jobs against their bars: two workers beside one plain loop, and events folded a second.
 
-python benchmarks/scale.py [--only scoring profiles curves storage]
+python benchmarks/scale.py [--only scoring profiles curves pairs storage]
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ import resource
 import sys
 import tempfile
 import time
+import tracemalloc
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pandas as pd
-from report import close
+from report import close, processor_seconds
 from scipy.optimize import nnls
 
 from vibrator.encoders.ports import EncoderConfig
 from vibrator.optional import need
-from vibrator.profile import RING
+from vibrator.pipeline import SliderScorer
+from vibrator.profile import RING, Profile
 from vibrator.scale.dask import cluster, run, run_profiles
 from vibrator.scale.jobs import Score, encoder_of
-from vibrator.scale.partitions import fold, folded, profile_rows
+from vibrator.scale.partitions import fold, folded, profile_rows, score
 from vibrator.scale.pieces import cut, read_actions
 from vibrator.sliders import SliderSet
 from vibrator.stores import Event, open_store
@@ -136,11 +139,41 @@ def curves(figures, _bars):
             size = float(rows["profile"].str.len().mean())
             figures[f"profile bytes, {per_user} events"] = size
             figures[f"fold s, {users} users x {per_user}"] = seconds[-1]
+    for name, value in fitted(points, seconds, ("a user", "an event kept", "an event summed")):
+        figures[f"fold microseconds, {name}"] = value
+
+
+def fitted(points, seconds, names):
+    """Microseconds of each kind of thing: least squares of relative errors, none negative."""
     relative = np.array(points) / np.array(seconds)[:, None]  # small points count as large ones
-    fitted, _ = nnls(relative, np.ones(len(points)))
-    names = ("a user", "an event kept", "an event summed")
-    for name, value in zip(names, fitted, strict=True):
-        figures[f"fold microseconds, {name}"] = 1e6 * float(value)
+    found, _ = nnls(relative, np.ones(len(points)))
+    return zip(names, (1e6 * found).tolist(), strict=True)
+
+
+def pairs(figures, _bars):
+    """Core seconds and memory of scoring by people, items and sliders, the best ten kept."""
+    encoder, bodies = encoder_of(EMBEDDED), {one.user_id: one.body for one in people_of(800)}
+    points, seconds = [], []
+    for users, items, sliders in product((100, 800), (250, 1_000, 4_000), (1, 4, 16)):
+        scorer = SliderScorer(encoder, {f"s{n}": f"a note on thing {n}" for n in range(sliders)})
+        vectors = encoder.encode_items([f"an item about {n}" for n in range(items)])
+        some, offer = dict(list(bodies.items())[:users]), dict(enumerate(vectors))
+
+        def work(some=some, offer=offer, scorer=scorer):
+            people = {user: Profile.from_bytes(body) for user, body in some.items()}
+            score(people, offer, scorer, NOW, best=10)
+
+        seconds.append(processor_seconds(work, runs=3, times=1))
+        points.append([users, users * items, users * items * sliders])
+        tracemalloc.start()
+        work()
+        figures[f"score s, {users} users x {items} items x {sliders}"] = seconds[-1]
+        figures[f"score MB, {users} users x {items} items x {sliders}"] = (
+            tracemalloc.get_traced_memory()[1] / 1e6
+        )
+        tracemalloc.stop()
+    for name, value in fitted(points, seconds, ("a user", "a pair", "a pair and slider")):
+        figures[f"score microseconds, {name}"] = value
 
 
 def storage(figures, _bars):
@@ -215,7 +248,7 @@ def peak_megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-PARTS = {part.__name__: part for part in (scoring, profiles, curves, storage)}
+PARTS = {part.__name__: part for part in (scoring, profiles, curves, pairs, storage)}
 
 
 def main():

@@ -24,6 +24,11 @@ def test_everything_doubles_with_people_and_events():
         assert double[name] == pytest.approx(2 * once[name])
 
 
+def test_scoring_counts_people_pairs_and_sliders():
+    wanted = 2e5 * (770 + 100 * (0.01 + 4 * 0.014)) / 1e6 / 3600
+    assert needs(LOAD)["scoring all items for the active"] == pytest.approx(wanted)
+
+
 def test_a_profile_stops_growing_at_its_ring():
     costs = Costs()
     assert profile_size(costs, RING) == profile_size(costs, 10 * RING) > profile_size(costs, 1)
@@ -47,5 +52,6 @@ def test_the_command_prints_every_step():
     rows = json.loads(told.stdout)
     assert {"Redis shards", "PostgreSQL partitions", "Dask workers"} <= {r["need"] for r in rows}
     assert all(row["because"] for row in rows)
+    assert {r["need"]: r["amount"] for r in rows}["events at the peak"] == 34_722
     refused = CliRunner().invoke(build(), [*asked, "--cost", "luck=3"])
     assert isinstance(refused.exception, UnknownName)

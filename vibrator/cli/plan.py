@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from vibrator.cli._output import Format, note, show
 from vibrator.cli._store import pairs
+
+if TYPE_CHECKING:
+    from vibrator.scale.plan import Need
 
 PANEL = "Operate"
 
@@ -15,6 +20,7 @@ def run(
     events_per_day: float = typer.Option(..., help="How many actions they do, such as 1e9."),
     decisions_per_day: float = typer.Option(0.0, help="How often it is decided for them."),
     items: float = typer.Option(1_000, help="Items that the nightly batch scores."),
+    sliders: float = typer.Option(4, help="Sliders that each pair is scored on."),
     active: float = typer.Option(0.1, help="Share of the people that is seen on a day."),
     kept_days: float = typer.Option(365.0, help="How long the log is kept."),
     cost: list[str] = typer.Option(
@@ -41,8 +47,15 @@ def run(
         events_per_day=events_per_day,
         decisions_per_day=decisions_per_day,
         items=items,
+        sliders=sliders,
         active=active,
         kept_days=kept_days,
     )
-    show((one._asdict() for one in plan(load, costs)), how)
+    show((_whole(one) for one in plan(load, costs)), how)
     note("costs are of one shared cloud core and the embedded encoder: measure yours, --cost")
+
+
+def _whole(need: Need) -> dict[str, object]:
+    """A line as it is printed: from a thousand on without a fraction."""
+    amount = round(need.amount) if need.amount >= 1_000 else need.amount
+    return {**need._asdict(), "amount": amount}

@@ -26,8 +26,9 @@ class Costs:
     fold_user_us: float = 145.0
     fold_kept_us: float = 8.0
     fold_summed_us: float = 1.7
-    score_user_us: float = 700.0  # a profile read and looked at
-    score_pair_us: float = 0.5  # where only the best are kept
+    score_user_us: float = 770.0  # a profile read and looked at
+    score_pair_us: float = 0.01  # where only the best are kept
+    score_slider_us: float = 0.014  # of a pair
     online_event_us: float = 500.0  # the bar of benchmarks/stores.py: appended one by one
     profile_bytes: float = 6_420.0
     profile_event_bytes: float = 1_163.0
@@ -48,12 +49,13 @@ class Load:
     events_per_day: float
     decisions_per_day: float = 0.0
     items: float = 10_000
+    sliders: float = 4
     active: float = 0.1  # share of the users seen on a day
     kept_days: float = 365.0
     peak: float = 3.0  # busiest second over the mean one
 
     def __post_init__(self) -> None:
-        for name in ("users", "events_per_day", "items", "kept_days"):
+        for name in ("users", "events_per_day", "items", "sliders", "kept_days"):
             require_positive(name, getattr(self, name))
         if self.decisions_per_day < 0 or self.peak < 1:
             raise BadInput("decisions_per_day must not be negative, peak not below 1")
@@ -148,13 +150,14 @@ def _nightly(load: Load, costs: Costs, machines: Machines) -> Iterator[Need]:
         f"{active:,.0f} users x ({costs.fold_user_us:g} + {kept:.1f} kept x "
         f"{costs.fold_kept_us:g} + {summed:.1f} summed x {costs.fold_summed_us:g}) us",
     )  # fmt: skip
-    scoring = active / 1e6 * (costs.score_user_us + load.items * costs.score_pair_us)
+    pair = costs.score_pair_us + load.sliders * costs.score_slider_us
+    scoring = active / 1e6 * (costs.score_user_us + load.items * pair)
     yield Need(
         "scoring all items for the active",
         scoring / 3600,
         "core hours",
         f"{active:,.0f} users x ({costs.score_user_us:g} + {load.items:,.0f} items x "
-        f"{costs.score_pair_us:g}) us",
+        f"({costs.score_pair_us:g} + {load.sliders:g} sliders x {costs.score_slider_us:g})) us",
     )
     hours = (seconds + scoring) / 3600
     yield Need(
