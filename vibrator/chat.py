@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from vibrator.errors import BadInput
 
 CHAT = "chat"
 LETTERS_PER_TOKEN = 4  # a common rule of thumb for English; hand in a tokenizer to be exact
+SLACK_POSTS = (None, "bot_message", "thread_broadcast", "me_message")  # what people and bots say
 SHINGLE = 4  # letters of the pieces by which two turns are compared
 HOUR = 3600.0
 
@@ -193,7 +194,7 @@ def from_openai(
     """
     moment = require_aware("ended", ended)
     found = []
-    for place, message in enumerate(messages):
+    for place, message in enumerate(_objects(messages)):
         text = _openai_text(message.get("content"), place)
         if text.strip():
             role = str(message.get("role", ""))
@@ -209,14 +210,9 @@ def from_slack(messages: Iterable[Mapping[str, Any]]) -> list[ChatMessage]:
     People have the role "user", bots the role "assistant"; notices such as joins are passed over.
     """
     found = []
-    for message in messages:
+    for message in _objects(messages):
         text = str(message.get("text") or "")
-        notice = message.get("subtype") not in {
-            None,
-            "bot_message",
-            "thread_broadcast",
-            "me_message",
-        }
+        notice = message.get("subtype") not in SLACK_POSTS
         if message.get("type") != "message" or notice or not text.strip():
             continue
         bot = "bot_id" in message
@@ -233,9 +229,13 @@ def from_discord(export: Mapping[str, Any]) -> list[ChatMessage]:
     People have the role "user", bots the role "assistant"; notices and empty posts are passed over.
     """
     found = []
-    for message in export.get("messages", ()):
+    if not isinstance(export, Mapping):
+        raise BadInput(f"an export must be an object with messages, got {export!r:.60}")
+    for message in _objects(export.get("messages", ())):
         text, author = str(message.get("content") or ""), message.get("author", {})
-        if message.get("type", "Default") not in {"Default", "Reply"} or not text.strip():
+        if not isinstance(author, Mapping):
+            raise BadInput(f"an author must be an object, got {author!r:.60}")
+        if message.get("type", "Default") not in ("Default", "Reply") or not text.strip():
             continue
         role = "assistant" if author.get("isBot") else "user"
         at = _iso(message.get("timestamp"))
@@ -243,12 +243,24 @@ def from_discord(export: Mapping[str, Any]) -> list[ChatMessage]:
     return found
 
 
+def _objects(messages: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+        raise BadInput(f"messages must be a list of objects, got {messages!r:.60}")
+    for place, message in enumerate(messages):
+        if not isinstance(message, Mapping):
+            raise BadInput(f"messages[{place}] must be an object, got {message!r:.60}")
+        yield message
+
+
 def _openai_text(content: Any, place: int) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
         raise BadInput(f"messages[{place}] content must be a text or parts, got {content!r:.60}")
-    return "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
+    parts = [part for part in content if isinstance(part, Mapping)]
+    if len(parts) < len(content):
+        raise BadInput(f"messages[{place}] content must be parts that are objects")
+    return "\n".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
 
 
 def _epoch(value: Any) -> datetime:

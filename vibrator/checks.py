@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from numbers import Integral, Real
 from pathlib import Path
 
-from vibrator.errors import BadInput
+from vibrator.errors import BadInput, VibratorError
+
+ODD = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
+    csv.Error,
+)  # fmt: skip
+
+
+@contextmanager
+def read_or_refused(what: object, error: type[VibratorError] = BadInput) -> Iterator[None]:
+    """What others wrote is read inside: a value of another kind than expected is an error of ours.
+
+    >>> with read_or_refused("state.json"):
+    ...     [].get("current")
+    Traceback (most recent call last):
+    vibrator.errors.BadInput: state.json cannot be read: 'list' object has no attribute 'get'
+    """
+    try:
+        yield
+    except VibratorError:
+        raise
+    except ODD as odd:
+        words = f"lacks {odd}" if isinstance(odd, KeyError) else f"cannot be read: {odd}"
+        raise error(f"{what} {words:.200}") from odd
 
 
 def require_text(name: str, value: object) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from vibrator.actions import UserAction
-from vibrator.checks import require_aware
+from vibrator.checks import ODD, require_aware
 from vibrator.decay import DecayedSum
 from vibrator.errors import ArtefactError, BadInput
 
@@ -234,7 +234,7 @@ class Profile:
                 return cls._from_parts(head, memoryview(content)[4 + size :])
         except ArtefactError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+        except (*ODD, OSError) as error:
             raise ArtefactError(f"not a profile, or torn: {error!r}") from error
         raise ArtefactError(f"profile format {head.get('format')!r} is not {FORMAT}")
 

@@ -10,7 +10,7 @@
 | PostgreSQL restarted | the next call goes through, the log is whole | here |
 | slow encoder | an error within the timeout | here |
 | corrupted cache row | refused, with the cure | here |
-| torn artefact | refused | here, tests/fuzz |
+| torn artefact | refused | here, tests/fuzz, tests/test_reading.py |
 | two versions at once | refused, told apart | here |
 """
 

@@ -15,6 +15,7 @@ import numpy as np
 from vibrator.bandits.bandit import Bandit
 from vibrator.bandits.explorers import EXPLORERS, Explorer
 from vibrator.bandits.models import MODELS
+from vibrator.checks import read_or_refused
 from vibrator.errors import ArtefactError, BadInput, ModelUnavailable
 
 FORMAT = "vibrator-bandit"
@@ -40,7 +41,11 @@ def save_bandit(bandit: Bandit, path: Path | str) -> Path:
 
 def load_bandit(path: Path | str) -> Bandit:
     """Read it back, to the bit; a torn, foreign or altered file is refused."""
-    manifest, arrays = _read(Path(path))
+    with read_or_refused(path, ArtefactError):
+        return _rebuilt(path, *_read(Path(path)))
+
+
+def _rebuilt(path: Path | str, manifest: dict[str, Any], arrays: dict[str, Any]) -> Bandit:
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise ArtefactError(f"{path} is not a {FORMAT} of version {VERSION}")
     for name, digest in manifest["sha256"].items():
@@ -58,7 +63,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         return json.loads(str(arrays.pop("manifest"))), arrays
     except FileNotFoundError:
         raise ModelUnavailable(f"no bandit is saved at {path}") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ArtefactError(f"{path} cannot be read as a bandit: {error}") from None
 
 

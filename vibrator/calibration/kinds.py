@@ -33,6 +33,6 @@ def load_calibrator(path: str | os.PathLike[str]) -> Calibrator:
 def calibrator_from(document: Any) -> Calibrator:
     """The calibrator that `document()` described, whatever its kind."""
     kind, _ = check_document(document)
-    if kind not in CALIBRATORS:
+    if not isinstance(kind, str) or kind not in CALIBRATORS:
         raise ArtefactError(f"kind must be one of {', '.join(CALIBRATORS)}, got {kind!r}")
     return CALIBRATORS[kind].from_document(document)

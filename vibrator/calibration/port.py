@@ -103,7 +103,7 @@ def read_document(path: str | os.PathLike[str]) -> Any:
     """The JSON of a file."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is not a JSON document: {error}") from error
 
 

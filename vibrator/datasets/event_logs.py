@@ -11,10 +11,10 @@ import pandas as pd
 
 from vibrator.datasets.events import EventLog, RowReport
 from vibrator.datasets.movielens import load_movielens
+from vibrator.datasets.parquet import parquet_or_refused
 from vibrator.datasets.rees46 import load_rees46
 from vibrator.datasets.retailrocket import load_retailrocket
 from vibrator.errors import BadInput, UnknownName
-from vibrator.optional import need
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def _table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise BadInput(f"{path} is no file, and no event log is called so: {sorted(EVENT_LOGS)}")
     if path.suffix == ".parquet":
-        need("pyarrow", extra="parquet")
-        return pd.read_parquet(path)
+        with parquet_or_refused(path):
+            return pd.read_parquet(path)
     try:
         return pd.read_csv(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

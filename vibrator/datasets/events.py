@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from vibrator.checks import read_or_refused
 from vibrator.errors import BadInput, BadRows
 
 BLOCK_LINES = 500_000
@@ -117,7 +119,8 @@ class TextFile:
             report.add(self.bad(number + 1, "line", TORN, "a cut gzip stream"))
 
     def _header(self, line: str) -> list[str]:
-        return next(csv.reader([line.strip("\r\n\ufeff")], delimiter=self.separator), [])
+        with read_or_refused(self.path.name):
+            return next(csv.reader([line.strip("\r\n\ufeff")], delimiter=self.separator), [])
 
     def _whole_rows(
         self, block: Iterable[tuple[int, str]], names: Sequence[str], report: RowReport
@@ -135,7 +138,10 @@ class TextFile:
     def _fields(self, line: str) -> int:
         if '"' not in line:
             return line.count(self.separator) + 1
-        return len(next(csv.reader([line], delimiter=self.separator[0]), []))
+        try:
+            return len(next(csv.reader([line], delimiter=self.separator[0]), []))
+        except csv.Error:  # a field beyond all measure
+            return 0
 
     def _parsed(
         self,
@@ -149,9 +155,14 @@ class TextFile:
         numbers, texts = zip(*lines, strict=True)
         text = "".join(texts)
         try:
-            frame = self._frame(text, names, kinds)
-        except (ValueError, OverflowError):
-            raw = self._frame(text, names, dict.fromkeys(kinds, "str"))
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", RuntimeWarning)  # of numbers beyond every integer
+                frame = self._frame(text, names, kinds)
+        except (ValueError, OverflowError, RuntimeWarning):
+            try:
+                raw = self._frame(text, names, dict.fromkeys(kinds, "str"))
+            except ValueError as error:
+                raise BadInput(f"{self.path.name} must be a table, got {error}") from None
             raw.index = pd.Index(numbers)
             return self._typed(raw, kinds, report)
         frame.index = pd.Index(numbers)

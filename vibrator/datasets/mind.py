@@ -89,11 +89,22 @@ def _impression(fields: list[str]) -> Impression:
 def _rows(path: Path, width: int, report: RowReport) -> Iterator[tuple[int, list[str]]]:
     """Lines of so many tab-separated fields; nothing in these files is quoted."""
     opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8", newline="\n") as file:
+    with opened(path, "rt", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         for line, text in enumerate(file, 1):
+            if not _is_unicode(text):
+                report.add(BadRow(path.name, line, "line", "must be UTF-8", ascii(text[:40])))
+                continue
             fields = text.rstrip("\r\n").split("\t")
             if len(fields) == width:
                 yield line, fields
             elif text.strip():
                 rule = f"must have {width} fields"
                 report.add(BadRow(path.name, line, "line", rule, text[:40]))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -11,6 +11,7 @@ import pandas as pd
 
 from vibrator.datasets.delimited import find_columns
 from vibrator.datasets.fields import Field, Rows
+from vibrator.datasets.parquet import parquet_or_refused
 from vibrator.datasets.report import Faults
 from vibrator.errors import BadInput
 from vibrator.optional import need
@@ -96,15 +97,12 @@ class ParquetFile:
 
     def blocks(self, fields: Sequence[Field], _faults: Faults) -> Iterator[Rows]:
         """Blocks of rows."""
-        arrow = need("pyarrow", extra="parquet")
         parquet = need("pyarrow.parquet", extra="parquet")
-        try:
+        with parquet_or_refused(self.path.name):
             file = parquet.ParquetFile(self.path)
-        except arrow.ArrowInvalid as error:
-            raise BadInput(f"{self.path.name} must be a parquet file, got {error}") from None
-        names = file.schema_arrow.names
-        batches = file.iter_batches(BATCH_ROWS)
-        return _of_batches(self.path.name, batches, names, self.columns, fields)
+            names = file.schema_arrow.names
+            batches = file.iter_batches(BATCH_ROWS)
+            yield from _of_batches(self.path.name, batches, names, self.columns, fields)
 
 
 def _of_batches(

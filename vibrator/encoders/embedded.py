@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vibrator.checks import read_or_refused
 from vibrator.encoders.ports import EMBEDDED, EncoderConfig
 from vibrator.errors import ArtefactError, BadInput
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Ids = NDArray[np.intp]
 
+FILES = ("model.safetensors", "tokenizer.json")
 FOLDER = Path(__file__).parent / "embedded_model"
 DTYPES = {"I8": np.int8, "F32": np.float32}  # safetensors names
 MAX_TOKENS = 512  # of one text; the tokens after them are not read
@@ -63,15 +65,17 @@ class EmbeddedModel:
         from tokenizers import Tokenizer
 
         folder = FOLDER if folder is None else folder
-        config = json.loads(_read(folder / "config.json"))
-        if config.get("vibrator") != EMBEDDED:
-            raise ArtefactError(f"{folder}: config.json is of no {EMBEDDED} model")
-        files = {name: _checked(folder / name, sha) for name, sha in config["sha256"].items()}
+        with read_or_refused(folder / "config.json", ArtefactError):
+            config = json.loads(_read(folder / "config.json"))
+            if config.get("vibrator") != EMBEDDED:
+                raise ArtefactError(f"{folder}: config.json is of no {EMBEDDED} model")
+            name, sums = str(config["name"]), {file: config["sha256"][file] for file in FILES}
+        files = {file: _checked(folder / file, sha) for file, sha in sums.items()}
         tensors = _tensors(files["model.safetensors"])
         tokenizer = Tokenizer.from_buffer(files["tokenizer.json"])
         return cls(
-            name=config["name"],
-            revision=hashlib.sha256("".join(config["sha256"].values()).encode()).hexdigest()[:12],
+            name=name,
+            revision=hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:12],
             table=tensors["table"],
             weights=tensors["weights"],
             unknown=int(tokenizer.token_to_id("[UNK]") or 0),

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from vibrator.checks import require_aware, require_finite, require_positive, require_text
+from vibrator.checks import (
+    read_or_refused,
+    require_aware,
+    require_finite,
+    require_positive,
+    require_text,
+)
 from vibrator.errors import BadInput, Refused, UnknownName
 
 MODES = ("interleaved", "paired")
@@ -303,13 +309,14 @@ class ExperimentState:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ExperimentState:
         """The way back; the published shape has one experiment or {} as `current`."""
-        current = data.get("current") or []
-        running = [current] if isinstance(current, Mapping) else current
-        return cls(
-            tuple(Experiment.from_dict(entry) for entry in running),
-            tuple(Experiment.from_dict(entry) for entry in data.get("queue", ())),
-            tuple(data.get("history", ())),
-        )
+        with read_or_refused("a state of experiments"):
+            current = data.get("current") or []
+            running = [current] if isinstance(current, Mapping) else current
+            return cls(
+                tuple(Experiment.from_dict(entry) for entry in running),
+                tuple(Experiment.from_dict(entry) for entry in data.get("queue", ())),
+                tuple(data.get("history", ())),
+            )
 
     def to_json(self) -> str:
         """The state as text."""
@@ -318,7 +325,8 @@ class ExperimentState:
     @classmethod
     def from_json(cls, text: str) -> ExperimentState:
         """The way back from `to_json`."""
-        return cls.from_dict(json.loads(text))
+        with read_or_refused("a state of experiments"):
+            return cls.from_dict(json.loads(text))
 
 
 def _find(experiments: Sequence[Experiment], experiment_id: str) -> Experiment:

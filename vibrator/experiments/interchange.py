@@ -75,7 +75,7 @@ def _import(ledger: Ledger, entries: Entries, *, keep_good: bool) -> ImportRepor
         if isinstance(entry, _Tear):
             torn_at = entry.at
             break
-        if isinstance(entry, ValueError):
+        if isinstance(entry, (ValueError, RecursionError)):
             rejected.append(Rejected(place, f"no JSON in UTF-8: {entry}"))
             continue
         try:
@@ -102,7 +102,7 @@ def _entries(data: bytes) -> Iterator[Any]:
             break
         try:
             value, end = decoder.raw_decode(text, at)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield _Tear(len(text[:at].encode()))
             return
         after = _skip(text, end, " \t\r\n")
@@ -119,14 +119,14 @@ def _entries(data: bytes) -> Iterator[Any]:
 
 
 def _lines(data: bytes) -> Entries:
-    """The value of every line that is not empty; a ValueError where it is no JSON."""
+    """The value of every line that is not empty; an error where it is no JSON."""
     at = 0
     lines = data.split(b"\n")  # splitlines would cut at U+2028 inside a text, too
     for place, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 yield place, json.loads(line.decode(), parse_constant=_refuse_constant)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield place, _Tear(at) if place == len(lines) else error
         at += len(line) + 1
 

@@ -265,7 +265,8 @@ def path_of(path_or_url: str | Path) -> str:
 def _row(record: Record) -> tuple[Any, ...]:
     try:
         values = json.dumps(dict(record.metric_values), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        values.encode()  # a lone surrogate is no text that can be kept
+    except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"metric_values must be plain and finite JSON values: {error}") from None
     return (*(getattr(record, name) for name in FIELDS), values, record.declared, record.timestamp)
 

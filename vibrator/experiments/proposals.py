@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from vibrator.checks import require_text
+from vibrator.checks import read_or_refused, require_text
 from vibrator.errors import BadInput
 from vibrator.experiments.design import ALONE, BESIDE, UNTESTED, Experiment, Variant
 from vibrator.experiments.ledger import Ledger, Record
@@ -91,7 +91,7 @@ def parse_candidates(text: str) -> Any:
     fenced = re.search(r"```[a-z]*\s*(.*?)```", text, re.DOTALL)
     try:
         return json.loads(fenced.group(1) if fenced else text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"the answer is no JSON: {error}") from None
 
 
@@ -101,7 +101,8 @@ def candidate(
     """One candidate as an experiment, or the reason why it cannot be one."""
     _check_shape(data)
     variable = data["variable"]
-    arms = tuple(Variant.from_dict(variant) for variant in data["variants"])
+    with read_or_refused(variable):
+        arms = tuple(Variant.from_dict(variant) for variant in data["variants"])
     if len(_differing(arms)) > 1:
         raise BadInput(f"{variable}: one thing may differ, these do: {sorted(_differing(arms))}")
     words = data["description"], data["rationale"]

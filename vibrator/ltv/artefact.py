@@ -101,7 +101,7 @@ def read_manifest(folder: str | Path) -> Manifest:
     try:
         data = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
         manifest = from_plain(Manifest, data, at=MANIFEST)
-    except (json.JSONDecodeError, BadInput, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ArtefactError(f"{home / MANIFEST} cannot be read: {error}") from None
     if manifest.format != FORMAT:
         raise ArtefactError(f"{home} has format {manifest.format}; this version reads {FORMAT}")

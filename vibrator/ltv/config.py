@@ -221,7 +221,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInput(f"there is no configuration at {path}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path} is not YAML: {error}") from None
     if not isinstance(data, dict):
         raise BadInput(f"{path} must hold a mapping, got {type(data).__name__}")

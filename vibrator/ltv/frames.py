@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from vibrator.actions import UserAction
+from vibrator.checks import read_or_refused
+from vibrator.datasets.parquet import parquet_or_refused
 from vibrator.errors import BadInput, UnknownName
 from vibrator.optional import need
 
@@ -67,7 +69,9 @@ def _plain_kinds(table: Any) -> Any:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     # partitioning=None: a `datetime=…` in the path is read by read_partition, in one known format
-    return from_arrow(need("pyarrow.parquet", extra="ltv").read_table(path, partitioning=None))
+    read = need("pyarrow.parquet", extra="ltv").read_table
+    with parquet_or_refused(path):
+        return from_arrow(read(path, partitioning=None))
 
 
 def read_csv(path: Path, **options: Any) -> Any:
@@ -75,8 +79,18 @@ def read_csv(path: Path, **options: Any) -> Any:
 
     With `chunksize` an iterator of frames.
     """
-    found = pd.read_csv(path, keep_default_na=False, na_values=GAPS, **options)
-    return _na_settled(found) if isinstance(found, pd.DataFrame) else map(_na_settled, found)
+    with read_or_refused(path):
+        found = pd.read_csv(path, keep_default_na=False, na_values=GAPS, **options)
+    return _na_settled(found) if isinstance(found, pd.DataFrame) else _chunks(path, found)
+
+
+def _chunks(path: Path, found: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    while True:
+        with read_or_refused(path):
+            chunk = next(found, None)
+        if chunk is None:
+            return
+        yield _na_settled(chunk)
 
 
 def _na_settled(frame: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pandas as pd
 
+from vibrator.checks import read_or_refused
 from vibrator.errors import ArtefactError, BadInput, StoreBusy
 from vibrator.optional import need
 
@@ -98,7 +99,8 @@ class Output:
         content = self._file.read()
         whole = content[: content.rfind(b"\n") + 1]
         self._file.truncate(len(whole))  # a line cut off by a kill was never promised
-        head, *lines = whole.decode("utf-8").splitlines() or [""]
+        with read_or_refused(self.folder / MANIFEST, ArtefactError):
+            head, *lines = whole.decode("utf-8").splitlines() or [""]
         if not head:
             if stray := sorted(self.folder.glob("*.parquet")):
                 raise BadInput(f"{self.folder} holds {stray[0].name} of something else")

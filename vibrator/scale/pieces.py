@@ -12,6 +12,7 @@ import pandas as pd
 
 from vibrator.actions import action_type
 from vibrator.datasets import read_action_frames
+from vibrator.datasets.parquet import parquet_or_refused
 from vibrator.errors import BadInput
 from vibrator.optional import need
 from vibrator.scale.partitions import once
@@ -57,7 +58,11 @@ def states(urls: Iterable[str]) -> list[str]:
 def read_piece(piece: Piece, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The rows of a piece, all columns or those named that are there."""
     fsspec, parquet = need("fsspec", extra="scale"), need("pyarrow.parquet", extra="scale")
-    with fsspec.open(piece.url) as raw, parquet.ParquetFile(raw) as file:
+    with (
+        fsspec.open(piece.url) as raw,
+        parquet_or_refused(piece.url),
+        parquet.ParquetFile(raw) as file,
+    ):
         known = file.schema_arrow.names
         wanted = known if columns is None else [name for name in columns if name in known]
         if piece.limit is not None:
@@ -123,12 +128,8 @@ def _is_data(name: str) -> bool:
 
 def _of_file(url: str, rows: int) -> list[Piece]:
     fsspec, parquet = need("fsspec", extra="scale"), need("pyarrow.parquet", extra="scale")
-    arrow = need("pyarrow", extra="scale")
-    with fsspec.open(url) as raw:
-        try:
-            about = parquet.read_metadata(raw)
-        except arrow.ArrowInvalid as error:
-            raise BadInput(f"{url} must be a parquet file, got {error}") from None
+    with fsspec.open(url) as raw, parquet_or_refused(url):
+        about = parquet.read_metadata(raw)
     groups = [about.row_group(at) for at in range(about.num_row_groups)]
     return _gathered(url, [(group.num_rows, group.total_byte_size) for group in groups], rows)
 
