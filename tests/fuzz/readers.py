@@ -133,6 +133,13 @@ def impressions(folder, *, report=None):
     return list(load_mind_impressions(folder, report=report))
 
 
+def candidates(_, path):
+    found = parse_candidates(path.read_text(errors="replace"))
+    return [
+        candidate("mail", one, [], {}) for one in (found if isinstance(found, list) else [found])
+    ]
+
+
 ENDED = datetime(2026, 3, 1, tzinfo=UTC)
 TREE = {
     "category_tree.csv": "categoryid,parentid\n1,\n2,1\n3,2\n",
@@ -170,12 +177,7 @@ READERS = {
         "s.json", lambda _, path: ExperimentState.from_json(path.read_bytes())
     ),
     "experiment-config": Reader("c.json", lambda _, path: AdaptiveConfig(path)),
-    "candidates": Reader(
-        "c.txt",
-        lambda _, path: candidate(
-            "mail", parse_candidates(path.read_text(errors="replace")), set()
-        ),
-    ),
+    "candidates": Reader("c.txt", candidates),
     "personas": Reader("p.yaml", lambda _, path: read_personas(path)),
     "replay-settings": Reader("r.yaml", lambda _, path: read_configuration(path)),
     "ltv-config": Reader("l.yaml", lambda _, path: load_config(path)),

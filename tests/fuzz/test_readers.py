@@ -23,8 +23,10 @@ from vibrator.errors import VibratorError
 KEEP = bool(os.environ.get("VIBRATOR_FUZZ_KEEP"))
 MOST_KEPT = 4_000  # bytes of a file that is kept
 pytestmark = pytest.mark.integration
+EXAMPLES = os.environ.get("VIBRATOR_FUZZ_EXAMPLES")
 fuzz = settings(
-    max_examples=int(os.environ.get("VIBRATOR_FUZZ_EXAMPLES", "6")),
+    max_examples=int(EXAMPLES or 6),
+    derandomize=EXAMPLES is None,  # the short run is the same everywhere; the long one looks on
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -186,6 +186,10 @@ def read_open_bandit(path: str | os.PathLike[str]) -> BanditLog:
     if missing:
         raise BadRows(f"{file.name}: columns {missing} are missing; there are {list(frame)[:8]}")
     numbers = frame[list(OPEN_BANDIT_COLUMNS)].apply(pd.to_numeric, errors="coerce")
+    try:
+        numbers = numbers.astype(float)
+    except OverflowError:
+        raise BadRows(f"{file.name}: a number is too large") from None
     wrong = ~np.isfinite(numbers).all(axis=1) | (numbers[list(WHOLE)] % 1 != 0).any(axis=1)
     if wrong.any():
         line = int(wrong.to_numpy().argmax()) + 2
@@ -194,11 +198,11 @@ def read_open_bandit(path: str | os.PathLike[str]) -> BanditLog:
     users = [name for name in frame if str(name).startswith(OPEN_BANDIT_USER)]
     return BanditLog(
         tuple(str(item) for item in range(int(numbers["item_id"].to_numpy().max(initial=-1)) + 1)),
-        numbers["item_id"],
+        numbers["item_id"].astype(int),
         numbers["click"],
         numbers["propensity_score"],
         contexts=pd.get_dummies(frame[users]).to_numpy(dtype=float) if users else None,
-        positions=numbers["position"],
+        positions=numbers["position"].astype(int),
     )
 
 

@@ -110,7 +110,7 @@ class Keyring:
             try:
                 rows: Sequence[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
                 ring._kept = {row["id"]: _kept(row) for row in rows}
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 raise ArtefactError(f"{path} is no file of keys") from None
         return ring
 
