@@ -1,6 +1,7 @@
 """The log is the truth: what is kept online equals what the log says, whatever happens."""
 
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from vibrator.actions import UserAction
 from vibrator.bandits import BanditPolicy, bandit
 from vibrator.encoder import InstructionalEncoder
+from vibrator.errors import UnknownName
 from vibrator.personalizer import Personalizer
 from vibrator.stores import Which
 
@@ -57,14 +59,17 @@ STEPS = st.lists(
         st.tuples(st.just("restart"), st.none(), st.none()),
         st.tuples(st.just("wait"), st.integers(1, 72), st.none()),
         st.tuples(st.just("merge"), st.none(), st.none()),
+        st.tuples(st.just("decide"), st.sampled_from(["ada", "bruno", "anonymous"]), st.none()),
+        st.tuples(st.just("outcome"), st.integers(0, 9), st.sampled_from([0.0, 0.3, 1.0])),
+        st.tuples(st.just("forget"), st.just("bruno"), st.none()),
     ),
     min_size=3,
     max_size=18,
 )
 
 
-def play(app, clock, step, folder):
-    """One step; gives back the app, which a restart replaces."""
+def play(app, clock, step, made):
+    """One step; whether it was a restart."""
     verb, subject, details = step
     if verb == "observe":
         # The same word at the same distance from now is a duplicate.
@@ -77,25 +82,57 @@ def play(app, clock, step, folder):
         clock.now += timedelta(hours=subject)
     elif verb == "merge":
         app.merge_users("anonymous", "ada")
-    else:
-        app.close()
-        return opened(folder, clock)
-    return app
+    elif verb == "decide":
+        made.append(app.decide(subject, ITEMS).decision_id)
+    elif verb == "outcome" and made:
+        with suppress(UnknownName):  # its user was forgotten
+            app.outcome(made[subject % len(made)], "click", reward=details)
+    elif verb == "forget":
+        app.forget(subject)
+    return verb == "restart"
+
+
+def intent(app, user):
+    now = app.clock()
+    state = app._past(user, now)["intent"]
+    return np.concatenate([state.fast_prefs(now), state.slow_prefs(now)])
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
-def test_profiles_kept_online_equal_a_rebuild(steps):
+def test_what_is_kept_online_equals_a_rebuild(steps):
+    users = ("ada", "bruno", "anonymous")
     with tempfile.TemporaryDirectory() as folder:
-        clock = Clock()
-        app = opened(folder, clock)
+        clock, made = Clock(), []
+        app = opened(folder, clock, policy=learning_policy())
         for step in steps:
-            app = play(app, clock, step, folder)
-        online = {user: state(app, user) for user in ("ada", "bruno", "anonymous")}
+            if play(app, clock, step, made):
+                app.close()
+                app = opened(folder, clock, policy=learning_policy())
+        online = [state(app, user) for user in users]
+        learnt, wanted = weights(app), [intent(app, user) for user in users]
         app.rebuild()
-        for user, kept in online.items():
+        for user, kept, want in zip(users, online, wanted, strict=True):
             assert_same(kept, state(app, user))
+            np.testing.assert_allclose(want, intent(app, user), atol=1e-6)
+        np.testing.assert_allclose(learnt, weights(app), atol=1e-6)
         app.close()
+
+
+def test_intent_does_not_depend_on_the_order_of_arrival(tmp_path):
+    clock = Clock()
+    early, late = (opened(tmp_path, clock, tenant=name) for name in ("early", "late"))
+    deeds = [
+        UserAction("click", WORDS[n % 24], timestamp=NOON - timedelta(hours=n), action_id=str(n))
+        for n in range(60)
+    ]
+    early.observe("ada", deeds[::-1])
+    for deed in np.random.default_rng(0).permutation(deeds):
+        late.observe("ada", [deed, deed])
+
+    np.testing.assert_allclose(intent(early, "ada"), intent(late, "ada"), atol=1e-9)
+    early.close()
+    late.close()
 
 
 def learning_policy():

@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +124,25 @@ def test_a_closed_store_may_be_used_again(path):
     store.events.append([event("1")])
     store.close()
     assert len(list(store.events.read(Which()))) == 1
+    store.close()
+
+
+def open_files():
+    names = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that listed the folder
+            names.append(str(link.readlink()))
+    return names
+
+
+def test_threads_that_ended_leave_no_file_open(path):
+    store = SQLiteStore(path)
+    for n in range(20):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(store.events.append, [event(str(n))]).result()
+
+    assert open_files().count(str(path)) <= 3
+    assert len(list(store.events.read(Which()))) == 20
     store.close()
 
 

@@ -24,7 +24,7 @@ class Database:
         self.synchronous = synchronous
         self._local = threading.local()
         self._turn = threading.RLock()
-        self._open: list[tuple[int, sqlite3.Connection]] = []
+        self._open: list[tuple[int, threading.Thread, sqlite3.Connection]] = []
         self._shared = self._connect() if self.path == MEMORY else None
 
     @contextmanager
@@ -53,7 +53,7 @@ class Database:
         with self._turn:
             connections, self._open = self._open, []
             self._local = threading.local()
-        for process, connection in connections:
+        for process, _, connection in connections:
             if process == os.getpid():  # one that came over a fork is its maker's to close
                 connection.close()
 
@@ -69,8 +69,16 @@ class Database:
             self.path, busy_seconds=self.busy_seconds, synchronous=self.synchronous
         )
         with self._turn:
-            self._open.append((os.getpid(), connection))
+            self._close_left_behind()
+            self._open.append((os.getpid(), threading.current_thread(), connection))
         return connection
+
+    def _close_left_behind(self) -> None:
+        """Close what threads that have ended left open: services start new ones all day."""
+        left = [one for one in self._open if one[0] == os.getpid() and not one[1].is_alive()]
+        for one in left:
+            self._open.remove(one)
+            one[2].close()
 
 
 def marks(count: int) -> str:
