@@ -269,6 +269,17 @@ def reference_failures():
     return run.stdout.count("FAILED ") + (run.returncode > 1)
 
 
+BERNSTEIN_TABLE = {50: (0.318606, 0.686627), 200: (0.425187, 0.568849)}  # from outside
+
+
+def bernstein_distance():
+    """How far the published formula stays from an outside table for it, at the most."""
+    values = ((37 * np.arange(1, 201)) % 101) / 101
+    low, high = empirical_bernstein(values, alpha=ALPHA)
+    pairs = [((low[t - 1], high[t - 1]), given) for t, given in BERNSTEIN_TABLE.items()]
+    return max(float(np.abs(np.subtract(ours, given)).max()) for ours, given in pairs)
+
+
 def append_many(path, who):
     ledger = Ledger(path)
     for place in range(100):
@@ -312,6 +323,7 @@ def agreement(rng, _):
     """The published values, and a peer on the same data."""
     return {"units_an_arm_for_0.2_sd": units_for_means(0.2)}, {
         "reference values missed": [reference_failures(), "<=", 0],
+        "distance from the empirical-Bernstein table": [bernstein_distance(), "<=", 5e-7],
         "largest distance from tea-tasting": [peer_gap(rng), "<=", AGREES],
     }
 
