@@ -88,7 +88,7 @@ def main():
     of_list, of_profile = [], []
 
     def a_round():
-        """One round each; neighbours on a shared machine only ever add, so the best one counts."""
+        """One round each: a shared machine is fast at one moment and slow at another."""
         for person, found in ((fifty, of_list), (profile, of_profile)):
             work = partial(scorer.score, person, "a long read", now=NOW)
             found.append(processor_seconds(work, runs=50))
@@ -114,11 +114,11 @@ def main():
         time.sleep(1)
         a_round()
 
-    once, kept = min(of_list) * 1e6, min(of_profile) * 1e6
+    once, kept = median(of_list) * 1e6, median(of_profile) * 1e6
     close(
         {
             "score_list_us": once,
-            "score_list_us_middle_round": median(of_list) * 1e6,
+            "score_list_us_best_round": min(of_list) * 1e6,
             "score_profile_us": kept,
             "batch_rate_over_lean_numpy": rate,
             "batch_peak_growth_mb": grown,

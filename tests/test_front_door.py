@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import vibrator
+from tests.interpreters import uncovered
 
 HEAVY = {
     "torch",
@@ -31,7 +32,7 @@ def test_a_name_that_is_not_there_is_no_attribute():
 
 def run(code):
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=uncovered()
     ).stdout
 
 

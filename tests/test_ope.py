@@ -316,6 +316,8 @@ def test_a_broken_open_bandit_file_is_refused_with_its_place(tmp_path):
         b"\xff\xfe\x00",
         open_bandit_rows().replace("2019-11-24,3", "2019-11-24,three").encode(),
         open_bandit_rows().replace("2019-11-24,3", "2019-11-24,3.5").encode(),
+        open_bandit_rows().replace("2019-11-24,3", "2019-11-24,-3").encode(),
+        open_bandit_rows().replace("2019-11-24,3", "2019-11-24,99999999999999999999").encode(),
     ],
 )
 def test_what_is_no_open_bandit_log_is_refused_and_never_rounded(tmp_path, content):

@@ -10,7 +10,7 @@ from operator import call
 from typing import Any, NoReturn
 
 from vibrator.checks import require_aware, require_finite, require_text
-from vibrator.errors import BadInput, UnknownName
+from vibrator.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,6 @@ def action_type(name: str) -> ActionType:
     'User performed bookmark on: a recipe'
     """
     return ACTION_TYPES.get(name) or ActionType(name, f"User performed {name} on:", 1.0)
-
-
-def registered_action_type(name: str) -> ActionType:
-    """The registered type; a name nobody registered is refused."""
-    if name not in ACTION_TYPES:
-        raise UnknownName(f"action type {name!r} is not registered; known: {sorted(ACTION_TYPES)}")
-    return ACTION_TYPES[name]
 
 
 class Metadata(dict[str, Any]):

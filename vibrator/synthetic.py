@@ -115,11 +115,6 @@ class SyntheticPerson:
     at_last: Mapping[str, float]
     peak_hour: float
 
-    def activity(self, hour: float) -> float:
-        """How likely they are to be up at an hour of the day, from 0 to 1."""
-        apart = (hour - self.peak_hour + HOURS / 2) % HOURS - HOURS / 2
-        return float(np.exp(-0.5 * (apart / PEAK_WIDTH) ** 2))
-
 
 class Shown(NamedTuple):
     """An item that was shown to somebody, the chance that they would like it, and whether."""

@@ -101,9 +101,7 @@ def answer(reader, folder, content):
         return type(reader.read(folder, path)).__name__
     except VibratorError as error:
         kept = getattr(error, "report", "")
-        return re.sub(
-            r"\d+|'[^']*'|\"[^\"]*\"|\S*/\S+", "…", f"{type(error).__name__} {error} {kept}"
-        )
+        return re.sub(VARYING, "…", f"{type(error).__name__} {error} {kept}")
 
 
 def remember(name, known, content, said):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 OPEN_BANDIT_COLUMNS = ("item_id", "position", "click", "propensity_score")
 WHOLE = ("item_id", "position")
+MOST_ITEMS = 1_000_000  # that a log numbers: each is an arm
 OPEN_BANDIT_USER = "user_feature_"
 _COLUMNS = {
     "arms": np.intp,
@@ -195,6 +196,8 @@ def read_open_bandit(path: str | os.PathLike[str]) -> BanditLog:
         line = int(wrong.to_numpy().argmax()) + 2
         rule = f"{list(OPEN_BANDIT_COLUMNS)} must be numbers, {list(WHOLE)} whole"
         raise BadRows(f"{file.name}, line {line}: {rule}")
+    if not numbers["item_id"].between(0, MOST_ITEMS - 1).all():
+        raise BadRows(f"{file.name}: item_id must lie from 0 to {MOST_ITEMS - 1:,}")
     users = [name for name in frame if str(name).startswith(OPEN_BANDIT_USER)]
     return BanditLog(
         tuple(str(item) for item in range(int(numbers["item_id"].to_numpy().max(initial=-1)) + 1)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -299,8 +299,3 @@ def _middle(draws: Sequence[float]) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)
-
-
-def lift(model: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, float]:
-    """Model minus baseline, metric by metric."""
-    return {name: model[name] - baseline[name] for name in model if name in baseline}

@@ -53,9 +53,7 @@ class Learned:
     segments: tuple[str, ...]
     whole: bool
     position: float = 0.0  # what position is held at when scoring
-    calibrator: PlattCalibrator | None = (
-        None  # from log odds to probability; none while outcomes are few
-    )
+    calibrator: PlattCalibrator | None = None  # of log odds; none while outcomes are few
     bounds: VennAbersCalibrator | None = None
 
     def probability(self, raw: Floats) -> Floats:

@@ -66,19 +66,6 @@ def from_micros(value: int) -> datetime:
     return EPOCH + timedelta(microseconds=value)
 
 
-def from_action(action: UserAction) -> Event:
-    """An action that has a user, a time and an id, as an event."""
-    if action.user_id is None or action.timestamp is None or action.action_id is None:
-        raise BadInput("an action needs user_id, timestamp and action_id to be logged")
-    body: dict[str, Any] = {"type": action.action_type, "weight": action.weight}
-    if action.metadata:
-        body["metadata"] = dict(action.metadata)
-    return Event(
-        event_id=action.action_id, user_id=action.user_id, at=action.timestamp,
-        kind=ACTION, text=action.content, body=body,
-    )  # fmt: skip
-
-
 def to_action(event: Event) -> UserAction:
     """The action that was logged."""
     body = event.body
