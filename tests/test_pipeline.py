@@ -1,5 +1,7 @@
 """Scoring: the formula by hand, the contract of its answers, and what it refuses."""
 
+import copy
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -54,6 +56,22 @@ def test_the_formula_by_hand():
 def test_contributions_add_up_to_the_raw_score_exactly(scorer):
     for output in scorer.score(actions_of("ada"), CONTENT["depth"]).values():
         assert sum(output.contributions.values()) == output.raw_score
+
+
+def test_an_output_is_a_whole_value_before_anybody_looks_into_it(scorer):
+    def fresh():
+        return scorer.score(actions_of("ada"), CONTENT["depth"])["depth"]
+
+    looked_at = fresh()
+    assert list(looked_at.features) == list(looked_at.contributions) == list(FEATURES)
+    assert looked_at.features is looked_at.features
+    assert fresh() == looked_at
+    assert repr(fresh()) == repr(looked_at)
+    assert fresh().to_dict() == looked_at.to_dict()
+    assert copy.copy(fresh()).features == copy.deepcopy(fresh()).features == looked_at.features
+    assert replace(fresh(), low=0.0).contributions == looked_at.contributions
+    with pytest.raises(AttributeError, match="no 'feature'"):
+        _ = looked_at.feature
 
 
 def test_each_person_fits_their_own_content_best(scorer):

@@ -94,6 +94,8 @@ def require_aware(name: str, value: object) -> datetime:
     """The time in UTC; naive times are refused, because nobody can know what they mean."""
     if not isinstance(value, datetime):
         raise BadInput(f"{name} must be a datetime, got {value!r}")
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None or value.utcoffset() is None:
         raise BadInput(f"{name} must carry a timezone, got the naive {value!r}")
     try:

@@ -142,13 +142,11 @@ class InstructionalEncoder:
     def encode_actions(self, actions: Iterable[UserAction]) -> Matrix:
         """One row an action, read with its wording."""
         listed = _listed(actions)
-        kinds = {action.action_type for action in listed}
-        roles = {kind: Role(self.action_instruction, action_type(kind).wording) for kind in kinds}
-        known = {kind: self._memory.get(role, {}) for kind, role in roles.items()}
+        known = _ByType(self._memory, self._action_role)
         try:
             rows = [known[action.action_type][action.content] for action in listed]
         except KeyError:
-            rows = self._read([(roles[action.action_type], action.content) for action in listed])
+            rows = self._read([(self._action_role(a.action_type), a.content) for a in listed])
         return self._stacked(rows)
 
     def encode_items(self, texts: Iterable[str]) -> Matrix:
@@ -167,6 +165,9 @@ class InstructionalEncoder:
     def encode_freeform(self, instruction: str, texts: Iterable[str]) -> Matrix:
         """One row a text, read under an instruction of your own."""
         return self._encode(Role(require_text("instruction", instruction)), texts)
+
+    def _action_role(self, kind: str) -> Role:
+        return Role(self.action_instruction, action_type(kind).wording)
 
     def _encode(self, role: Role, texts: Iterable[str]) -> Matrix:
         checked = require_texts(texts)  # type: ignore[arg-type]
@@ -262,10 +263,24 @@ def _listed(actions: Iterable[UserAction]) -> list[UserAction]:
     if not isinstance(actions, Iterable):
         raise BadInput(f"actions must be a list of UserAction, got one {type(actions).__name__}")
     listed = list(actions)
+    if set(map(type, listed)) <= {UserAction}:
+        return listed
     strange = {kind.__name__ for kind in set(map(type, listed)) if not issubclass(kind, UserAction)}
     if strange:
         raise BadInput(f"actions must be a list of UserAction, got {sorted(strange)} in it")
     return listed
+
+
+class _ByType(dict[str, dict[str, "Row"]]):
+    """What is remembered of each type of action, found when it is first asked for."""
+
+    def __init__(self, memory: Remembered, role: Callable[[str], Role]) -> None:
+        super().__init__()
+        self._memory, self._role = memory, role
+
+    def __missing__(self, kind: str) -> dict[str, Row]:
+        found = self[kind] = self._memory.get(self._role(kind), {})
+        return found
 
 
 def _found(remembered: Remembered, keys: Iterable[tuple[Role, str]]) -> dict[tuple[Role, str], Row]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from vibrator.actions import UserAction
+from vibrator.actions import UserAction, columns_of
 from vibrator.checks import ODD, require_aware
 from vibrator.decay import DecayedSum
 from vibrator.errors import ArtefactError, BadInput
@@ -29,8 +29,8 @@ SLOW = timedelta(days=14)  # what somebody is like: two weeks carry habits acros
 RING = 16  # newest actions kept with their words and vectors, for reasons and similarities
 FORMAT = 1
 TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+EPOCH = datetime.fromtimestamp(0, UTC)
 HALF_AND_HALF = np.array([0.5, 0.5])  # of fast and slow in the user vector
-SMALLEST_MASS = 1e-300  # keeps 0/0 at 0 where all weights are zero
 
 
 class ActionEncoder(Protocol):
@@ -312,40 +312,36 @@ def read_actions(
     slow: timedelta = SLOW,
 ) -> Reading | None:
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
-    ages, timeless = _ages(actions, now)
-    youngest = float(np.minimum.reduce(ages))
-    if youngest < 0:  # what has not happened yet is not read
-        past = np.flatnonzero(ages >= 0)
+    times, weights, masses = columns_of(actions)
+    moment = (now - EPOCH).total_seconds()  # a naive one is refused
+    latest = float(np.maximum.reduce(times))
+    timeless = math.isnan(latest)
+    if timeless:
+        times = np.where(np.isnan(times), moment, times)
+        latest = float(np.maximum.reduce(times))
+    if latest > moment:  # what has not happened yet is not read
+        past = np.flatnonzero(times <= moment)
         happened = [actions[place] for place in past.tolist()]
         return (
             read_actions(happened, vectors[past], now, fast=fast, slow=slow) if happened else None
         )
-    weights = np.array([action.weight for action in actions])
-    shift = 0.0 if timeless else youngest  # a common decay cancels in the mean
-    decays = np.exp2(_slopes(fast, slow) * (ages - shift))
-    mass = decays @ np.abs(weights)
-    shares = weights * (HALF_AND_HALF / np.maximum(mass, SMALLEST_MASS) @ decays)
+    start = moment if timeless else latest  # a common decay cancels in the mean
+    decays = np.exp2(_slopes(fast, slow) * (start - times))
+    mass = decays @ masses
+    shares = weights * (HALF_AND_HALF / mass @ decays)
     vector = shares.astype(vectors.dtype) @ vectors  # single precision, as vectors come
     vector = vector.astype(np.float64)  # once, for all that it meets is double
     if not math.isfinite(vector @ vector):
         raise BadInput("the vectors of actions must be finite")
+    since = moment - start
     return Reading(
-        vector=vector,
-        recency_hours=_freshest_hours(actions, ages) if timeless else shift / 3600.0,
-        evidence=float(mass[1] * 2.0 ** (-shift / slow.total_seconds())),
-        actions=tuple(actions),
-        shares=shares,
-        vectors=vectors,
+        vector,
+        _freshest_hours(actions, moment - times) if timeless else since / 3600.0,
+        float(mass[1]) * 2.0 ** (-since / slow.total_seconds()),
+        tuple(actions),
+        shares,
+        vectors,
     )
-
-
-def _ages(actions: Sequence[UserAction], now: datetime) -> tuple[Floats, bool]:
-    """Seconds since each action, 0 for those without a time, and whether there are such."""
-    try:
-        return np.array([(now - a.timestamp).total_seconds() for a in actions]), False  # type: ignore[operator]
-    except TypeError:  # asking each one first would cost as much again
-        times = (action.timestamp for action in actions)
-        return np.array([0.0 if t is None else (now - t).total_seconds() for t in times]), True
 
 
 @lru_cache
@@ -358,7 +354,6 @@ def _freshest_hours(actions: Sequence[UserAction], ages: Floats) -> float:
     return min(
         float(action.metadata.get("age_hours", 0.0)) if action.timestamp is None else age / 3600.0
         for action, age in zip(actions, ages.tolist(), strict=True)
-        if age >= 0
     )
 
 

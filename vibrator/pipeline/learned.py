@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -139,8 +140,8 @@ class LearnedScorer(SliderScorer):
         offer = Offer(
             read.vector[None],
             np.array([UNKNOWN]) if text is None else self.learned.history.places([text]),
-            read.likeness[None],
-            read.belongs[None],
+            np.array([read.likeness]),
+            np.array([read.belongs]),
         )
         pulls = self._pulls([text] if text else None, offer.vectors) if self.penalties else NO_ROW
         return self.told(reading, offer, pulls, moment, context)[0]
@@ -246,27 +247,25 @@ class LearnedScorer(SliderScorer):
             if self.penalties:
                 pulled = named(self.penalties, LOG_ODDS_PER_SCORE * pulls[place])
             reasons = [Because(reading, vector, self._named_vectors, w) for w in self._slopes]
-            scores = Scores()
-            for column, (name, numbered, detail) in enumerate(
-                zip(self.sliders, numbers[place], details[place], strict=True)
-            ):
-                raw, chance, low, high, share = numbered
-                features, parts = detail
-                because = reasons[column if len(reasons) > 1 else 0]
-                fields = {
-                    "name": name,
-                    "raw_score": raw,
-                    "probability": chance,
-                    "low": low,
-                    "high": high,
-                    "relative_probability": share,
-                    "features": features,
-                    "weights": because.weights,
-                    "contributions": {**parts, **pulled} if pulled else parts,
-                    "evidence": evidence,
-                    "because": because,
-                }
-                scores.fill(name, fields)
+            rows = zip(self.sliders, numbers[place], details[place], cycle(reasons), strict=False)
+            scores = Scores.of(
+                [
+                    {
+                        "name": name,
+                        "raw_score": raw,
+                        "probability": chance,
+                        "low": low,
+                        "high": high,
+                        "relative_probability": share,
+                        "_features": (NAMES, features),
+                        "weights": because.weights,
+                        "contributions": {**parts, **pulled} if pulled else parts,
+                        "evidence": evidence,
+                        "because": because,
+                    }
+                    for name, (raw, chance, low, high, share), (features, parts), because in rows
+                ]
+            )
             out.append(scores)
         return out
 
@@ -322,23 +321,17 @@ class LearnedScorer(SliderScorer):
         pulls = self._pulls(contents.texts, contents.vectors)
         return self.told(reading, self.offer(contents), pulls, now, context)
 
-    def _details(self, found: Answers) -> list[list[tuple[dict[str, float], dict[str, float]]]]:
-        """Features and contributions of contents x sliders."""
+    def _details(self, found: Answers) -> list[list[tuple[Sequence[float], dict[str, float]]]]:
+        """Features, in the order of NAMES, and contributions of contents x sliders."""
         features, parts = found.table.features.tolist(), self.learned.model.parts(found.table)
-        rows = [
-            (dict(zip(NAMES, row, strict=True)), named_parts(part))
-            for row, part in zip(features, parts.tolist(), strict=True)
-        ]
+        rows = list(zip(features, map(named_parts, parts.tolist()), strict=True))
         count = len(self.sliders)
         if not self.learned.whole:
             return [rows[start : start + count] for start in range(0, len(rows), count)]
         person, contents = found.to_sliders[0].tolist(), found.offer.to_sliders.tolist()
         return [
-            [
-                ({**shared, "user_to_slider": u, "item_to_slider": i}, part)
-                for u, i in zip(person, content, strict=True)
-            ]
-            for (shared, part), content in zip(rows, contents, strict=True)
+            [((u, i, *shared), part) for u, i in zip(person, content, strict=True)]
+            for ((_, _, *shared), part), content in zip(rows, contents, strict=True)
         ]
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,8 @@ class Content(NamedTuple):
     """A content as the sliders see it: its vector, its likeness to each, the chance it belongs."""
 
     vector: Any
-    likeness: Any
-    belongs: Any
+    likeness: list[float]
+    belongs: list[float]
 
 
 class Because(NamedTuple):
@@ -64,6 +64,16 @@ class SliderOutput:
     evidence: float
     because: Because | None = field(default=None, repr=False, compare=False)
 
+    if not TYPE_CHECKING:  # to whom the fields above are all there is
+
+        def __getattr__(self, name: str) -> Any:
+            """A field that `Scores.of` was given as (names, numbers) is a dict once asked for."""
+            if f"_{name}" not in self.__dict__:
+                raise AttributeError(f"a SliderOutput has no {name!r}")
+            names, numbers = self.__dict__[f"_{name}"]
+            object.__setattr__(self, name, dict(zip(names, numbers, strict=True)))
+            return self.__dict__[name]
+
     def why(self) -> str:
         """One sentence naming the action that moved this score most."""
         moved = self.because and self.because.strongest(self.name)
@@ -88,11 +98,18 @@ class SliderOutput:
 class Scores(dict[str, SliderOutput]):
     """Slider name to output; prints as a table."""
 
-    def fill(self, name: str, fields: dict[str, Any]) -> None:
-        """Take in an output with all its fields at once: a frozen one is slow to fill singly."""
-        output = object.__new__(SliderOutput)
-        object.__setattr__(output, "__dict__", fields)
-        self[name] = output
+    @classmethod
+    def of(cls, rows: Iterable[dict[str, Any]]) -> Scores:
+        """Outputs with all their fields at once: a frozen one is slow to fill singly.
+
+        `features` and `contributions` may come as (names, numbers) under `_features` and
+        `_contributions`: most callers never look at them.
+        """
+        scores, new, put = cls(), object.__new__, object.__setattr__
+        for fields in rows:
+            scores[fields["name"]] = output = new(SliderOutput)
+            put(output, "__dict__", fields)
+        return scores
 
     def __str__(self) -> str:
         return text_table(self.values())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from importlib import import_module
+from operator import itemgetter, mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from vibrator.pipeline.ranking import (
     require_items,
     require_unit_rows,
 )
-from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval
+from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval, intervals_of_few
 from vibrator.profile import Profile, Reading, read_actions
 from vibrator.sliders import Slider, SliderSet, SliderVector
 from vibrator.vectors import logit, softmax_of_few, unit
@@ -43,11 +44,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 RECENCY_HALF_LIFE_HOURS = 12.0
-
 REMEMBERED_CONTENTS = 4_096
+IN_ORDER = itemgetter(*FEATURES)  # the weights
 
 Person = Profile | Sequence[UserAction]
-Features = tuple[float, float, float, float]  # in the order of FEATURES
 
 
 class SliderScorer:
@@ -223,58 +223,61 @@ class SliderScorer:
         """
         evidence = 0.0 if reading is None else reading.evidence
         features = self._features(reading, content)
-        person, item, alignment, recency = (weights[name] for name in FEATURES)
-        parts = [(person * u, item * i, alignment * a, recency * r) for u, i, a, r in features]
-        against = tuple(pulled.values())
-        raw = [sum(part + against) for part in parts]
-        answers = self._answers(raw, features[0][2], content, evidence, sum(against))
+        person, item, *both = IN_ORDER(weights)
+        shared = [*map(mul, both, features[0][2:]), *pulled.values()]  # by all sliders
+        parts = [(person * u, item * i, *shared) for u, i, _, _ in features]
+        raw = [sum(part) for part in parts]
+        answers = self._answers(raw, features[0][2], content, evidence, sum(pulled.values()))
         shares = softmax_of_few(raw, temperature=self.relative_softmax_temperature)
         because = Because(reading, content.vector, self._named_vectors, weights)
-        scores = Scores()
-        for name, score, (probability, low, high), share, feature, part in zip(
-            self.sliders, raw, answers, shares, features, parts, strict=True
-        ):
-            fields = {
-                "name": name,
-                "raw_score": score,
-                "probability": probability,
-                "low": low,
-                "high": high,
-                "relative_probability": share,
-                "features": _named(feature),
-                "weights": weights,
-                "contributions": {**_named(part), **pulled} if pulled else _named(part),
-                "evidence": evidence,
-                "because": because,
-            }
-            scores.fill(name, fields)
-        return scores
+        names = (*FEATURES, *pulled)
+        return Scores.of(
+            [
+                {
+                    "name": name,
+                    "raw_score": score,
+                    "probability": probability,
+                    "low": low,
+                    "high": high,
+                    "relative_probability": share,
+                    "_features": (FEATURES, feature),
+                    "weights": weights,
+                    "_contributions": (names, part),
+                    "evidence": evidence,
+                    "because": because,
+                }
+                for name, score, (probability, low, high), share, feature, part in zip(
+                    self.sliders, raw, answers, shares, features, parts, strict=True
+                )
+            ]
+        )
 
     def content(self, vector: Floats) -> Content:
         """What the sliders make of a content, whoever it is for."""
         likeness = self.slider_vectors @ vector
-        return Content(vector, likeness, self.zero_shot.belongs(likeness, self.prior_logits))
+        belongs = self.zero_shot.belongs(likeness, self.prior_logits)
+        return Content(vector, likeness.tolist(), belongs.tolist())
 
     def _features(
         self, reading: Reading | None, content: Content
     ) -> list[tuple[float, float, float, float]]:
         """A row a slider; a few numbers are quicker as numbers than as an array."""
         if reading is None:
-            return [(0.0, item, 0.0, 0.0) for item in content.likeness.tolist()]
+            return [(0.0, item, 0.0, 0.0) for item in content.likeness]
         alignment, recency = float(content.vector @ reading.vector), self.recency(reading)
         person = (self.slider_vectors @ reading.vector).tolist()
-        likeness = content.likeness.tolist()
-        return [(u, i, alignment, recency) for u, i in zip(person, likeness, strict=True)]
+        return [(u, i, alignment, recency) for u, i in zip(person, content.likeness, strict=True)]
 
     def _answers(
         self, raw: list[float], alignment: float, content: Content, evidence: float, pulled: float
     ) -> list[tuple[float, float, float]]:
         """Probability, low and high of each slider."""
         reach = Z90 * self.zero_shot.spread(evidence)
-        probabilities = content.belongs * self.zero_shot.likes_one(alignment, evidence)
+        likes = self.zero_shot.likes_one(alignment, evidence)
+        probabilities = [belongs * likes for belongs in content.belongs]
         if pulled:
-            probabilities = lowered(probabilities, pulled)
-        answers = [(p, *interval(p, reach)) for p in probabilities.tolist()]
+            probabilities = lowered(np.array(probabilities), pulled).tolist()
+        answers = intervals_of_few(probabilities, reach)
         for name, calibrator in self.calibrators.items():
             place = self._places[name]
             answers[place] = _calibrated(calibrator, raw[place], reach)
@@ -424,16 +427,6 @@ class SliderScorer:
 def recency_after(hours: Any) -> Any:
     """What is left of recency so many hours after the newest action."""
     return 2.0 ** (-hours / RECENCY_HALF_LIFE_HOURS)
-
-
-def _named(row: Features) -> dict[str, float]:
-    user, item, alignment, recency = row
-    return {
-        "user_to_slider": user,
-        "item_to_slider": item,
-        "user_item_alignment": alignment,
-        "recency": recency,
-    }
 
 
 def _calibrated(calibrator: Any, raw: float, reach: float) -> tuple[float, float, float]:

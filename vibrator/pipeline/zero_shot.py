@@ -100,3 +100,15 @@ def interval(probabilities: Values, reach: float) -> tuple[Values, Values]:
     low = probabilities / (probabilities + against * widened)
     high = probabilities / (probabilities + against / widened)
     return low, high
+
+
+def intervals_of_few(probabilities: list[float], reach: float) -> list[tuple[float, float, float]]:
+    """Each with the ends of its interval, without the price of arrays.
+
+    >>> intervals_of_few([0.5], 0.0)
+    [(0.5, 0.5, 0.5)]
+    """
+    widened = math.exp(reach)
+    return [
+        (p, p / (p + (1.0 - p) * widened), p / (p + (1.0 - p) / widened)) for p in probabilities
+    ]
