@@ -40,12 +40,12 @@ def walk(base):
             "ridge": "a long mountain ridge trail",
         })  # fmt: skip
         for person in ("ada", "bruno", "chioma"):
-            best = client.rank(person, 1)["items"][0]
-            print(f"{person}: {best['item_id']} ({best['best_slider']} {best['probability']:.0%})")
+            best = client.rank(person, 1).items[0]
+            print(f"{person}: {best.item_id} ({best.best_slider} {best.probability:.0%})")
         decision = client.decide("chioma", ["grpc", "pasta", "ridge"])
-        print("decided:", decision["chosen"] or "nothing", "because of", decision["reason"])
-        told = client.outcome(decision["decision_id"], "done", dwell_ms=60_000)
-        print("outcome kept:", told["accepted"])
+        print("decided:", decision.chosen or "nothing", "because of", decision.reason)
+        told = client.outcome(decision.decision_id, "done", dwell_ms=60_000)
+        print("outcome kept:", told.accepted)
 
 
 def wait_for(base, service):

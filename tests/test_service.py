@@ -1,6 +1,7 @@
 """The API: the loop over HTTP, and refusals that say what was wrong."""
 
 import logging
+from urllib.parse import quote
 
 import pytest
 
@@ -125,7 +126,18 @@ def test_users_are_listed_a_page_at_a_time(service):
         ("/v1/score/batch", {"requests": [SCORE, {**SCORE, "explain": "no"}]},
          "requests[1].explain", "no"),
         ("/v1/rank", {"user_id": "ada", "k": 0}, "k", 0),
-        ("/v1/actions", {**WROTE, "content": " "}, "content", "' '"),
+        ("/v1/actions", {**WROTE, "content": " "}, "content", " "),
+        ("/v1/actions", [WROTE, {**WROTE, "what": 1}], "[1].what", 1),
+        ("/v1/actions", [], "actions", "0"),
+        ("/v1/score", {"user_id": "ada", "content": " "}, "content", " "),
+        ("/v1/score", {"user_id": "ada", "contents": {"a": "x", "b": "\t"}}, "contents.b", "\t"),
+        ("/v1/score", {"user_id": "ada", "contents": {"": "x"}}, "contents", ""),
+        ("/v1/score/batch", {"requests": [SCORE, {**SCORE, "content": ""}]},
+         "requests[1].content", ""),
+        ("/v1/decide", {"user_id": "ada", "candidates": {"a": " "}}, "candidates.a", " "),
+        ("/v1/decide", {"user_id": " ", "candidates": {"a": "x"}}, "user_id", " "),
+        ("/score/egreedy", {"user_id": "ada", "tips": [{"id": "a", "priority": "hot"}]},
+         "priority", "'hot'"),
         ("/v1/decide", {"user_id": "ada", "candidates": "grpc"}, "candidates", "grpc"),
     ],
 )  # fmt: skip
@@ -135,6 +147,13 @@ def test_a_problem_names_field_rule_and_value(service, path, body, field, value)
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, told["field"], told["value"]) == (422, field, value)
     assert told["rule"]
+
+
+def test_a_field_that_is_missing_is_named(service):
+    told = service.ask("POST", "/v1/score/batch", {"requests": [SCORE, {}]}).json()
+    assert told["field"] == "requests[1]"
+    told = service.ask("POST", "/v1/rank", {}).json()
+    assert (told["field"], "value" in told) == ("user_id", False)
 
 
 def test_a_no_is_honoured_wherever_something_is_decided(service):
@@ -161,6 +180,17 @@ def test_words_of_a_slider_change_its_version_and_old_versions_are_refused(servi
     assert second.headers["etag"] != first
     again = service.ask("PUT", "/v1/sliders/depth", words, headers={"If-Match": first})
     assert again.status_code == 412
+
+
+@pytest.mark.parametrize("name", ["a/b", "a/../b", "?x=1#y", "100%", "naïve 名", "a/consent"])
+def test_whatever_somebody_is_called_they_can_be_asked_about_and_forgotten(service, name):
+    path = f"/v1/users/{quote(name, safe='')}"
+    service.ask("POST", "/v1/actions", {**WROTE, "user_id": name})
+    assert service.ask("GET", path).json()["events"] == 1
+    assert service.ask("PUT", f"{path}/consent", {"granted": True}).json()["user_id"] == name
+    assert service.ask("GET", f"{path}/export").json()["user_id"] == name
+    assert service.ask("DELETE", path).json()["users"] == [name]
+    assert service.ask("GET", "/v1/users").json() == {"users": []}
 
 
 def test_without_sliders_the_service_says_how_to_begin():

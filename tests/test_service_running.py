@@ -1,6 +1,5 @@
 """The service as a process: contract, odd clients, orderly and sudden ends, clients of ours."""
 
-import asyncio
 import http.client
 import json
 import re
@@ -192,47 +191,6 @@ def test_mixed_load_brings_no_error_and_little_growth(live):
     assert (
         resident_bytes(live) < 1.10 * before
     )  # the long form, with 1.05, is benchmarks/serving.py
-
-
-def test_the_python_clients_speak_every_verb(live):
-    from vibrator.errors import BadInput, UnknownName
-    from vibrator.service.client import AsyncClient, Client
-
-    with Client(live.base) as client:
-        assert client.observe("bo", "click", "one pan pasta")["accepted"] == 1
-        client.put_items({"pasta": "quick pasta", "ridge": "a ridge traverse"})
-        assert client.rank("bo", 1)["items"]
-        made = client.decide("bo", ["pasta", "ridge"])
-        assert client.outcome(made["decision_id"], "done", dwell_ms=60_000)["accepted"]
-        with pytest.raises(BadInput, match="must be a text with words"):
-            client.observe("bo", "click", " ")
-        with pytest.raises(UnknownName):
-            client.outcome("never made", "done")
-
-    async def walk():
-        async with AsyncClient(live.base) as client:
-            scored = await client.score("bo", {"a": "quick pasta"}, explain=True)
-            assert scored["scores"]["a"]["kitchen"]["why"]
-            assert (await client.forget("bo"))["verified"]
-
-    asyncio.run(walk())
-
-
-def test_the_python_client_is_honest_about_what_is_no_answer_of_the_api(live):
-    import httpx
-
-    from vibrator.errors import StoreUnavailable, VibratorError
-    from vibrator.service.client import Client
-
-    pages = {"/v1/calibration": (503, b"<html>"), "/v1/users/ada": (200, b"<html>")}
-    proxy = httpx.MockTransport(
-        lambda request: httpx.Response(pages[request.url.path][0], content=b"<html>")
-    )
-    with Client("http://proxy", transport=proxy) as client:
-        with pytest.raises(StoreUnavailable, match="answered 503"):
-            client.calibration()
-        with pytest.raises(VibratorError, match="not in words of the API"):
-            client.user("ada")
 
 
 def test_the_javascript_client_speaks_too(live):

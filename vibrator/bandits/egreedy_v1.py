@@ -56,7 +56,7 @@ class TipFacts:
             raise BadInput(f"a tip has id, priority, is_overdue, task_age_days; got {sorted(row)}")
         priority = row.get("priority", 2)
         if isinstance(priority, str):
-            priority = PRIORITIES.get(priority.lower(), 0)  # 0 is refused with the list of words
+            priority = PRIORITIES.get(priority.lower(), priority)  # other words are refused
         return cls(
             row["id"],
             priority,
@@ -119,7 +119,7 @@ class EgreedyV1:
     ) -> dict[str, Any]:
         """Choose a tip and log the choice; `local` is the user's own (hour, day of week)."""
         if not tips or len({tip.tip_id for tip in tips}) < len(tips):
-            raise BadInput("score needs at least one tip, each with an id of its own")
+            raise BadInput("tips must be at least one, each with an id of its own")
         hour, day = (at.hour, at.weekday()) if local is None else local
         rows = np.array([features(tip, hour, day) for tip in tips])
         mean = rows @ self._model(user_id).belief[0, -1]

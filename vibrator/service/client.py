@@ -1,18 +1,23 @@
-"""The API from Python: one description of every verb, spoken by a sync and an async client."""
+"""The API from Python, sync and async: typed verbs, typed answers, errors of the library."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 from vibrator.errors import (
+    ArtefactError,
     BadInput,
     LimitReached,
+    MissingExtra,
+    ModelUnavailable,
+    NotFitted,
     Refused,
+    StoreBusy,
+    StoreError,
     StoreUnavailable,
     UnknownName,
     VersionConflict,
@@ -20,132 +25,40 @@ from vibrator.errors import (
 )
 from vibrator.optional import need
 
+msgspec = need("msgspec", extra="service")  # what bodies and answers below are made with
+
+from vibrator.service.answers import ProblemOut  # noqa: E402
+from vibrator.service.bodies import ActionIn, Deed, ItemIn, ScoreIn  # noqa: E402
+from vibrator.service.verbs import Answer, Call, Later, Now, Verbs  # noqa: E402
+
+__all__ = ["ActionIn", "AsyncClient", "Call", "Client", "Deed", "ItemIn", "ScoreIn"]
 SECONDS = 30.0
-Answer = TypeVar("Answer")
-ERRORS: dict[int, type[VibratorError]] = {
+BY_TYPE: dict[str, type[VibratorError]] = {
+    "artefact-error": ArtefactError, "limit-reached": LimitReached, "missing-extra": MissingExtra,
+    "model-unavailable": ModelUnavailable, "not-fitted": NotFitted, "store-busy": StoreBusy,
+    "store-error": StoreError,
+}  # fmt: skip
+BY_STATUS: dict[int, type[VibratorError]] = {
     400: BadInput, 401: Refused, 403: Refused, 404: UnknownName, 409: VersionConflict,
     412: VersionConflict, 413: BadInput, 415: BadInput, 422: BadInput, 429: LimitReached,
     503: StoreUnavailable,
 }  # fmt: skip
 
 
-class Verbs(ABC, Generic[Answer]):
-    """Every verb as a request; how it is sent is the client's business."""
+class Client(Verbs, Now):
+    """Each verb gives its answer; a problem is raised as the error it names.
 
-    def observe(
-        self,
-        user: str,
-        kind: str,
-        content: str,
-        *,
-        weight: float | None = None,
-        timestamp: datetime | None = None,
-        action_id: str | None = None,
-    ) -> Answer:
-        """Keep what somebody did."""
-        told = {"user_id": user, "type": kind, "content": content, "weight": weight,
-                "timestamp": timestamp, "action_id": action_id}  # fmt: skip
-        return self.ask("POST", "/v1/actions", told)
-
-    def observe_many(
-        self, actions: Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
-    ) -> Answer:
-        """Keep many actions, once however often they are sent under one key."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return self.ask("POST", "/v1/actions", [dict(action) for action in actions], headers)
-
-    def score(
-        self,
-        user: str,
-        contents: Mapping[str, str],
-        context: Mapping[str, Any] | None = None,
-        *,
-        explain: bool = False,
-    ) -> Answer:
-        """How well contents (name to text) fit, by name and slider."""
-        return self.ask("POST", "/v1/score", {"user_id": user, "contents": dict(contents),
-                        "context": dict(context or {}), "explain": explain})  # fmt: skip
-
-    def rank(
-        self, user: str, k: int = 10, *, slider: str | None = None, diversity: float = 0.0
-    ) -> Answer:
-        """The items of the catalogue that fit best."""
-        asked = {"user_id": user, "k": k, "slider": slider, "diversity": diversity}
-        return self.ask("POST", "/v1/rank", asked)
-
-    def decide(
-        self,
-        user: str,
-        candidates: Sequence[str] | Mapping[str, str],
-        context: Mapping[str, Any] | None = None,
-        *,
-        surface: str = "default",
-    ) -> Answer:
-        """Choose among ids of the catalogue, or id to text."""
-        offered = dict(candidates) if isinstance(candidates, Mapping) else list(candidates)
-        asked = {"user_id": user, "candidates": offered, "surface": surface}
-        return self.ask("POST", "/v1/decide", {**asked, "context": dict(context or {})})
-
-    def outcome(
-        self,
-        decision_id: str,
-        what: str,
-        *,
-        dwell_ms: float | None = None,
-        reward: float | None = None,
-    ) -> Answer:
-        """Tell what came of a decision."""
-        told = {"decision_id": decision_id, "what": what, "dwell_ms": dwell_ms, "reward": reward}
-        return self.ask("POST", "/v1/outcomes", told)
-
-    def put_items(self, items: Mapping[str, str]) -> Answer:
-        """Keep content that may be shown, id to text."""
-        listed = [{"item_id": name, "text": text} for name, text in items.items()]
-        return self.ask("PUT", "/v1/items", listed)
-
-    def put_slider(self, name: str, text: str, opposite: str | None = None) -> Answer:
-        """Make or reword a slider."""
-        body = {"text": text, "opposite": opposite}
-        return self.ask("PUT", f"/v1/sliders/{quote(name, safe='')}", body)
-
-    def user(self, user: str) -> Answer:
-        """What is known of somebody."""
-        return self.ask("GET", _user(user))
-
-    def set_consent(self, user: str, *, granted: bool, purpose: str = "personalization") -> Answer:
-        """Record a yes or no."""
-        return self.ask("PUT", f"{_user(user)}/consent", {"granted": granted, "purpose": purpose})
-
-    def export(self, user: str) -> Answer:
-        """Everything kept of somebody."""
-        return self.ask("GET", f"{_user(user)}/export")
-
-    def forget(self, user: str) -> Answer:
-        """Leave nothing of somebody behind."""
-        return self.ask("DELETE", _user(user))
-
-    def calibration(self) -> Answer:
-        """How good the probabilities were."""
-        return self.ask("GET", "/v1/calibration")
-
-    @abstractmethod
-    def ask(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Any request of the API."""
-
-
-class Client(Verbs[dict[str, Any]]):
-    """Each verb answers with plain values; a problem is raised as the error it names."""
+    `options` go to httpx.Client.
+    """
 
     def __init__(self, base: str, *, key: str | None = None, **options: Any) -> None:
         self._http = need("httpx", extra="service").Client(**_options(base, key, options))
 
-    def ask(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        """Any request of the API."""
-        return _read(self._http.request(method, path, json=_plain(body), headers=headers))
+    def send(self, call: Call[Answer]) -> Answer:
+        """Any call of the API."""
+        with _heard(self._http.base_url):
+            came = self._http.request(**_request(call))
+        return _read(came, call)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -163,17 +76,21 @@ class Client(Verbs[dict[str, Any]]):
         self.close()
 
 
-class AsyncClient(Verbs[Any]):
-    """`await` any verb of the Client."""
+class AsyncClient(Verbs, Later):
+    """The verbs of the Client, to be awaited; `options` go to httpx.AsyncClient."""
 
     def __init__(self, base: str, *, key: str | None = None, **options: Any) -> None:
         self._http = need("httpx", extra="service").AsyncClient(**_options(base, key, options))
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        """Any request of the API."""
-        return _read(await self._http.request(method, path, json=_plain(body), headers=headers))
+    async def send(self, call: Call[Answer]) -> Answer:
+        """Any call of the API."""
+        with _heard(self._http.base_url):
+            came = await self._http.request(**_request(call))
+        return _read(came, call)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -184,7 +101,7 @@ class AsyncClient(Verbs[Any]):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        await self._http.aclose()
+        await self.close()
 
 
 def _options(base: str, key: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,27 +109,35 @@ def _options(base: str, key: str | None, given: Mapping[str, Any]) -> dict[str, 
     return {"base_url": base, "headers": headers, "timeout": SECONDS, **given}
 
 
-def _user(user: str) -> str:
-    return f"/v1/users/{quote(user, safe='')}"
-
-
-def _plain(body: Any) -> Any:
-    """Without what was left out, and with times as JSON writes them."""
-    if isinstance(body, list):
-        return [_plain(one) for one in body]
-    if not isinstance(body, Mapping):
-        return body
-    given = {name: value for name, value in body.items() if value is not None}
-    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in given.items()}
-
-
-def _read(answer: Any) -> dict[str, Any]:
+def _request(call: Call[Any]) -> dict[str, Any]:
+    plain = {"method": call.method, "url": call.path, "headers": dict(call.headers)}
+    if call.body is None:
+        return plain
     try:
-        told = answer.json()
-    except ValueError:  # such as the page of a proxy in between
-        told = None
-    if answer.status_code < 400 and isinstance(told, dict):
-        return told
-    words = told.get("detail") if isinstance(told, dict) else None
-    detail = words or f"{answer.url} answered {answer.status_code}, and not in words of the API"
-    raise ERRORS.get(answer.status_code, VibratorError)(detail)
+        words = json.dumps(msgspec.to_builtins(call.body), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"what is sent must be plain JSON values: {error}") from None
+    headers = {"Content-Type": "application/json", **call.headers}
+    return {**plain, "headers": headers, "content": words.encode()}
+
+
+@contextmanager
+def _heard(base: Any) -> Iterator[None]:
+    """Silence at the other end is an error of ours too."""
+    try:
+        yield
+    except need("httpx", extra="service").TransportError as error:
+        raise StoreUnavailable(f"{base} gave no answer: {error or type(error).__name__}") from error
+
+
+def _read(came: Any, call: Call[Answer]) -> Answer:
+    try:
+        if came.status_code < 400:
+            answer: Answer = msgspec.json.decode(came.content, type=call.answer)
+            return answer
+        problem = msgspec.json.decode(came.content, type=ProblemOut)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # such as a page of a proxy
+        words = f"{came.url} answered {came.status_code}, and not in words of the API: {error}"
+        raise BY_STATUS.get(came.status_code, VibratorError)(words) from None
+    kind = BY_TYPE.get(problem.type.rpartition(":")[2])
+    raise (kind or BY_STATUS.get(came.status_code, VibratorError))(problem.detail)

@@ -166,7 +166,7 @@ class _Sent:
 
 def route_of(scope: Any) -> str:
     """The template of the route, so that no id of a user becomes a label."""
-    return getattr(scope.get("route"), "path", "other")
+    return str(getattr(scope.get("route"), "path", "other")).replace(":path}", "}")
 
 
 def note_failure(error: BaseException, scope: Any) -> None:

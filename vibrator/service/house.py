@@ -1,10 +1,10 @@
-"""What all routes share: desks, lanes, metrics, and how a request is read and answered."""
+"""What all routes share: desks, lanes, metrics, and how a request is answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import msgspec
 from fastapi import Request, Response
@@ -12,18 +12,16 @@ from fastapi import Request, Response
 from vibrator.encoder import InstructionalEncoder
 from vibrator.experiments import Ledger
 from vibrator.personalizer.keeping import SLIDERS_NOTE
+from vibrator.service.answers import Figures, Scored
 from vibrator.service.desk import Desk, Desks
 from vibrator.service.door import CALLER
 from vibrator.service.keys import OWNER, Caller, Keyring
 from vibrator.service.lanes import Batches, Lane
 from vibrator.service.metrics import CountedModel, Metrics
 from vibrator.service.problems import Problem
-from vibrator.service.schemas import Scored, value_at
 from vibrator.service.serving import ScoreJob, is_quick, score_together
 from vibrator.service.settings import Settings
 
-Body = TypeVar("Body")
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 _encoder = msgspec.json.Encoder()
 
 
@@ -35,7 +33,7 @@ class House:
     keyring: Keyring | None
     metrics: Metrics = field(default_factory=Metrics)
     leaving: bool = False  # set while the last requests are finished
-    quality: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)  # by tenant
+    quality: dict[str, tuple[float, Figures]] = field(default_factory=dict)  # by tenant
     leavers: list[Callable[[], None]] = field(default_factory=list)  # who is told when it ends
     ledgers: dict[str, Ledger] = field(default_factory=dict)  # of experiments, by tenant
     desks: Desks = field(init=False)
@@ -105,33 +103,6 @@ def desk_of(request: Request, scope: str) -> Desk:
     return house_of(request).desks.of(caller_of(request, scope))
 
 
-async def read(request: Request, kind: Any) -> Any:
-    """The body as JSON of one kind, or a refusal with field, rule and value."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise Problem(415, "wrong type", f"content-type must be application/json, got {media!r}")
-    content = await request.body()
-    decoder = _decoders.get(kind)
-    if decoder is None:
-        decoder = _decoders.setdefault(kind, msgspec.json.Decoder(kind))
-    try:
-        return decoder.decode(content)
-    except msgspec.ValidationError as error:
-        raise BadBody(str(error), content) from None
-
-
-class BadBody(Problem):
-    """A body of the wrong shape: says where, by which rule, and what stood there."""
-
-    def __init__(self, message: str, content: bytes) -> None:
-        rule, _, place = message.partition(" - at `")
-        field = place.removesuffix("`").removeprefix("$").removeprefix(".")
-        super().__init__(422, "bad input", message)
-        self.parts = {"field": field or "body", "rule": rule}
-        if field and "..." not in field and not field.startswith("key"):
-            self.parts["value"] = value_at(content, field)
-
-
-def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON."""
-    return Response(_encoder.encode(body), status, headers, "application/json")
+def answer(body: msgspec.Struct, headers: dict[str, str] | None = None) -> Response:
+    """JSON of one of the answers."""
+    return Response(_encoder.encode(body), 200, headers, "application/json")

@@ -64,7 +64,7 @@ class Problem(Exception):
 def problem_of(error: Exception) -> Response:
     """The answer to a caller whose request ended in this error."""
     if isinstance(error, Problem):
-        parts = {"detail": str(error), **error.parts}
+        parts = {**_sentence(str(error)), **error.parts}
         return _answer(error.status, error.title, parts, error.headers)
     if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError)):
         return _answer(400, "not JSON", {"detail": f"the body must be JSON in UTF-8: {error}"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from vibrator.calibration import (
     calculate_smooth_ece,
 )
 from vibrator.personalizer.fitting import FITTED_NOTE, RAW, SAID, STALE_NOTE
+from vibrator.service.answers import Calibration, Drift, DriftWindow, Figures
 from vibrator.stores import Store, Which
 
 WINDOW = 5_000  # newest outcomes that are judged
@@ -59,26 +59,25 @@ def columns(rows: Sequence[Said]) -> tuple[list[float], list[int]]:
     return [row.probability for row in rows], [int(row.liked) for row in rows]
 
 
-def figures(rows: Sequence[Said]) -> dict[str, Any]:
+def figures(rows: Sequence[Said]) -> Figures:
     """Count, mean said, share liked, Brier score and smooth ECE; None where there is too little."""
     said, liked = columns(rows)
-    plain: dict[str, Any] = {"answered": len(rows), "liked": sum(liked)}
     if len(rows) < ENOUGH:
-        return plain | dict.fromkeys(("said", "happened", "brier_score", "smooth_ece"))
-    return plain | {
-        "said": float(np.mean(said)),
-        "happened": float(np.mean(liked)),
-        "brier_score": calculate_brier_score(said, liked),
-        "smooth_ece": float(calculate_smooth_ece(said, liked)),
-    }
+        return Figures(len(rows), sum(liked), None, None, None, None)
+    return Figures(
+        answered=len(rows),
+        liked=sum(liked),
+        said=float(np.mean(said)),
+        happened=float(np.mean(liked)),
+        brier_score=calculate_brier_score(said, liked),
+        smooth_ece=float(calculate_smooth_ece(said, liked)),
+    )
 
 
-def by_slider(rows: Sequence[Said]) -> dict[str, dict[str, Any]]:
-    """The figures of each slider, and of all together under the empty name."""
+def by_slider(rows: Sequence[Said]) -> dict[str, Figures]:
+    """The figures of each slider."""
     names = sorted({row.slider for row in rows})
-    return {"": figures(rows)} | {
-        name: figures([row for row in rows if row.slider == name]) for name in names
-    }
+    return {name: figures([row for row in rows if row.slider == name]) for name in names}
 
 
 def drift(rows: Sequence[Said]) -> DriftReport | None:
@@ -98,25 +97,20 @@ def curve(rows: Sequence[Said]) -> ReliabilityCurve | None:
     return ReliabilityCurve.of(said, liked, rng=dice, resamples=RESAMPLES)
 
 
-def summary(store: Store) -> dict[str, Any]:
-    """All of it as plain values."""
+def summary(store: Store) -> Calibration:
+    """All of it."""
     rows = answered(store)
     judged = drift(rows)
-    listed = by_slider(rows)
-    return {
-        "window": WINDOW,
-        "fitted": store.note(FITTED_NOTE) is not None,
-        "stale": store.note(STALE_NOTE) is not None,
-        "all": listed.pop(""),
-        "sliders": listed,
-        "drift": None
-        if judged is None
-        else {
-            "refit_needed": judged.refit_needed,
-            "why": judged.why(),
-            "windows": [
-                {**asdict(row), "start": row.start.isoformat(), "end": row.end.isoformat()}
-                for row in judged.rows
-            ],
-        },
-    }
+    return Calibration(
+        window=WINDOW,
+        fitted=store.note(FITTED_NOTE) is not None,
+        stale=store.note(STALE_NOTE) is not None,
+        all=figures(rows),
+        sliders=by_slider(rows),
+        drift=None if judged is None else _told(judged),
+    )
+
+
+def _told(judged: DriftReport) -> Drift:
+    windows = [DriftWindow(**asdict(row)) for row in judged.rows]
+    return Drift(refit_needed=judged.refit_needed, why=judged.why(), windows=windows)

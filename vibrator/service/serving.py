@@ -14,8 +14,9 @@ from vibrator.errors import UnknownName, VibratorError
 from vibrator.personalizer import Personalizer
 from vibrator.pipeline import Scores, SliderOutput
 from vibrator.profile import Profile
+from vibrator.service.answers import Scored, SliderScore
+from vibrator.service.bodies import Deed, ScoreIn
 from vibrator.service.desk import Desk
-from vibrator.service.schemas import Deed, Scored, ScoreIn, SliderScore
 
 QUICK_TEXTS, QUICK_CHARACTERS = 8, 1_000  # less than a millisecond of work in all
 CONTENT = "content"  # the name under which a single text is scored

@@ -279,11 +279,11 @@ _COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 
 def _comparison(name: str, operator: str) -> str:
     if operator not in _COMPARISONS:
-        raise BadInput(f"filter on {name!r} must compare by {_COMPARISONS}, got {operator!r}")
+        raise BadInput(f"where[{name!r}] must compare by {_COMPARISONS}, got {operator!r}")
     return operator
 
 
 def _plain(name: str, value: Any) -> str | int | float | bool:
     if not isinstance(value, (str, int, float, bool)):
-        raise BadInput(f"filter on {name!r} must compare with text or a number, got {value!r}")
+        raise BadInput(f"where[{name!r}] must compare with text or a number, got {value!r}")
     return value

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from msgspec.structs import asdict
 
 from vibrator.charts import percent
 from vibrator.errors import VibratorError
 from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
 from vibrator.service import quality
+from vibrator.service.answers import Figures
 from vibrator.service.console.rendering import Page, Templates, ready, table
 from vibrator.service.desk import Desk
 from vibrator.service.house import House, desk_of
@@ -62,27 +64,28 @@ def _shown(desk: Desk) -> dict[str, Any]:
     curve, drift = quality.curve(rows), quality.drift(rows)
     if curve is None or drift is None:
         return values
-    by_slider = quality.by_slider(rows)
-    listed = [_row(name or "all together", found) for name, found in by_slider.items()]
+    together = quality.figures(rows)
+    by_slider = {"all together": together, **quality.by_slider(rows)}
+    listed = [_row(name, found) for name, found in by_slider.items()]
     return values | {
         "chart": ready(curve.to_svg("Said and happened")),
         "why": drift.why(),
         "drift": ready(drift.to_svg()),
-        "tiles": _tiles(by_slider[""]),
+        "tiles": _tiles(together),
         "table": table(listed),
     }
 
 
-def _tiles(found: dict[str, Any]) -> list[tuple[str, str]]:
+def _tiles(found: Figures) -> list[tuple[str, str]]:
     return [
-        ("answered decisions", f"{found['answered']:,}"),
-        ("said, on average", percent(found["said"])),
-        ("happened", percent(found["happened"])),
-        ("Brier score", f"{found['brier_score']:.3f}"),
-        ("smooth ECE", f"{found['smooth_ece']:.3f}"),
+        ("answered decisions", f"{found.answered:,}"),
+        ("said, on average", percent(found.said or 0.0)),
+        ("happened", percent(found.happened or 0.0)),
+        ("Brier score", f"{found.brier_score:.3f}"),
+        ("smooth ECE", f"{found.smooth_ece:.3f}"),
     ]
 
 
-def _row(name: str, found: dict[str, Any]) -> dict[str, Any]:
-    plain = {key.replace("_", " "): "–" if v is None else v for key, v in found.items()}
+def _row(name: str, found: Figures) -> dict[str, Any]:
+    plain = {key.replace("_", " "): "–" if v is None else v for key, v in asdict(found).items()}
     return {"slider": name, **plain}

@@ -41,31 +41,29 @@ def router(house: House, templates: Templates) -> APIRouter:
     run = house.lane.run
 
     @routes.get("/console/users")
-    async def listed(request: Request, after: str = "") -> Response:
+    async def listed(request: Request, after: str = "", id: str = "") -> Response:  # noqa: A002
         desk = desk_of(request, READ)
+        if id.strip():
+            return see(f"/console/users/{quoted(id.strip())}")
         found = await run(_following, desk, after)
         values: dict[str, Any] = {"users": found[:SHOWN], "more": len(found) > SHOWN}
         values["after"] = after
         base = str(request.base_url).rstrip("/")
         return templates.page(request, "users.html", PAGE.name, **values, base=base)
 
-    @routes.get("/console/users/find")
-    async def find(id: str) -> Response:  # noqa: A002 - the name of the field
-        return see(f"/console/users/{quoted(id)}")
-
-    @routes.get("/console/users/{user_id}")
+    @routes.get("/console/users/{user_id:path}")
     async def one(request: Request, user_id: str, said: str = "") -> Response:
         values = await run(_shown, desk_of(request, READ), user_id)
         words = {"consent": "Their answer is kept.", "": ""}.get(said, "")
         return templates.page(request, "user.html", PAGE.name, **values, said=words)
 
-    @routes.post("/console/users/{user_id}/consent")
+    @routes.post("/console/users/{user_id:path}/consent")
     async def consent(request: Request, user_id: str) -> Response:
         desk, form = desk_of(request, WRITE), await form_of(request)
         await run(desk.app.set_consent, user_id, "personalization", bool(form.get("granted")))
         return see(f"/console/users/{quoted(user_id)}?said=consent")
 
-    @routes.post("/console/users/{user_id}/forget")
+    @routes.post("/console/users/{user_id:path}/forget")
     async def forget(request: Request, user_id: str) -> Response:
         desk, form = desk_of(request, ADMIN), await form_of(request)
         if form.get("sure"):

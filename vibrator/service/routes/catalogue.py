@@ -8,18 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from vibrator.errors import UnknownName
+from vibrator.service.answers import ItemOut, Items, Removed, SliderOut, Sliders
+from vibrator.service.bodies import MOST_ITEMS, ItemIn, SliderIn
 from vibrator.service.desk import Desk
-from vibrator.service.house import answer, desk_of, house_of, read
+from vibrator.service.house import answer, desk_of, house_of
 from vibrator.service.keys import ADMIN, READ, WRITE
 from vibrator.service.problems import Problem
-from vibrator.service.schemas import (
-    MOST_ITEMS,
-    ItemIn,
-    ItemOut,
-    SliderIn,
-    SliderOut,
-    documented,
-)
+from vibrator.service.reading import read, read_many
+from vibrator.service.schemas import documented
 from vibrator.sliders import VERSION_DIGITS, Slider, SliderVector
 from vibrator.stores import Item
 from vibrator.stores.journal import dump
@@ -30,32 +26,29 @@ IfMatch = Annotated[str | None, Header(max_length=100)]
 ITEM = {"item_id": "grpc", "text": "a deep guide to gRPC", "attributes": {"lang": "en"}}
 
 
-@router.put("/items", **documented(ItemIn | list[ItemIn], example=ITEM))
+@router.put("/items", **documented(Items, asked=ItemIn | list[ItemIn], example=ITEM))
 async def put_items(request: Request) -> Response:
     """Keep content that may be shown, one item or many; a known id is replaced."""
     desk = desk_of(request, WRITE)
-    body = await read(request, ItemIn | list[ItemIn])
-    listed = body if isinstance(body, list) else [body]
-    if not 1 <= len(listed) <= MOST_ITEMS:
-        raise Problem(422, "bad input", f"items must be 1 to {MOST_ITEMS}, got {len(listed)}")
+    listed = await read_many(request, "items", ItemIn)
     items = [Item(item_id=i.item_id, text=i.text, attributes=i.attributes) for i in listed]
     house = house_of(request)
     house.metrics.asked.inc(len(items))
     await house.lane.run(desk.app.add_items, items)
-    return answer({"items": [item_out(item) for item in items]})
+    return answer(Items(items=[item_out(item) for item in items]))
 
 
-@router.get("/items", **documented())
+@router.get("/items", **documented(Items))
 async def get_items(
     request: Request, item_id: Annotated[list[str], Query(min_length=1, max_length=MOST_ITEMS)]
 ) -> Response:
     """Items by their ids; unknown ids are left out."""
     desk = desk_of(request, READ)
     found = await house_of(request).lane.run(desk.store.catalogue.read, item_id)
-    return answer({"items": [item_out(item) for item in found if item is not None]})
+    return answer(Items(items=[item_out(item) for item in found if item is not None]))
 
 
-@router.get("/items/{item_id}", **documented(given=ItemOut))
+@router.get("/items/{item_id:path}", **documented(ItemOut))
 async def get_item(request: Request, item_id: Name) -> Response:
     """One item."""
     desk = desk_of(request, READ)
@@ -63,7 +56,7 @@ async def get_item(request: Request, item_id: Name) -> Response:
     return answer(item, headers={"ETag": f'"{item.version}"'})
 
 
-@router.delete("/items/{item_id}", **documented())
+@router.delete("/items/{item_id:path}", **documented(Removed))
 async def delete_item(request: Request, item_id: Name, if_match: IfMatch = None) -> Response:
     """Remove an item; with If-Match only that version."""
     desk = desk_of(request, WRITE)
@@ -71,17 +64,17 @@ async def delete_item(request: Request, item_id: Name, if_match: IfMatch = None)
     item = await run(_item, desk, item_id)
     _require_version(if_match, item_out(item).version)
     await run(desk.app.remove_items, [item_id])
-    return answer({"removed": item_id})
+    return answer(Removed(removed=item_id))
 
 
-@router.get("/sliders", **documented())
+@router.get("/sliders", **documented(Sliders))
 async def get_sliders(request: Request) -> Response:
     """Every slider with its version."""
     desk = desk_of(request, READ)
-    return answer({"sliders": [slider_out(n, s) for n, s in desk.sliders.items()]})
+    return answer(Sliders(sliders=[slider_out(n, s) for n, s in desk.sliders.items()]))
 
 
-@router.get("/sliders/{name}", **documented(given=SliderOut))
+@router.get("/sliders/{name:path}", **documented(SliderOut))
 async def get_slider(request: Request, name: Name) -> Response:
     """One slider."""
     found = slider_out(name, _slider(desk_of(request, READ), name))
@@ -89,8 +82,8 @@ async def get_slider(request: Request, name: Name) -> Response:
 
 
 @router.put(
-    "/sliders/{name}",
-    **documented(SliderIn, SliderOut, example={"text": "detailed technical documentation"}),
+    "/sliders/{name:path}",
+    **documented(SliderOut, asked=SliderIn, example={"text": "detailed technical documentation"}),
 )
 async def put_slider(request: Request, name: Name, if_match: IfMatch = None) -> Response:
     """Make a slider, or give it new words: a new version, to be calibrated anew."""
@@ -103,13 +96,13 @@ async def put_slider(request: Request, name: Name, if_match: IfMatch = None) -> 
     return answer(slider_out(name, slider), headers={"ETag": f'"{slider.version}"'})
 
 
-@router.delete("/sliders/{name}", **documented())
+@router.delete("/sliders/{name:path}", **documented(Removed))
 async def delete_slider(request: Request, name: Name, if_match: IfMatch = None) -> Response:
     """Take a slider away; the last one stays."""
     desk = desk_of(request, ADMIN)
     _require_version(if_match, _slider(desk, name).version)
     await house_of(request).lane.run(desk.remove_slider, name)
-    return answer({"removed": name})
+    return answer(Removed(removed=name))
 
 
 def item_out(item: Item) -> ItemOut:

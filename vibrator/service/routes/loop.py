@@ -12,38 +12,39 @@ from vibrator.actions import UserAction
 from vibrator.decisions import Decision
 from vibrator.personalizer.intake import events_of
 from vibrator.personalizer.people import resolve
-from vibrator.service.desk import Desk
-from vibrator.service.house import answer, desk_of, house_of, read
-from vibrator.service.keys import READ, WRITE
-from vibrator.service.problems import Problem
-from vibrator.service.schemas import (
-    MOST_ITEMS,
-    ActionIn,
+from vibrator.service.answers import (
     ActionsTold,
     Decided,
-    DecideIn,
-    OutcomeIn,
     OutcomeTold,
     Ranked,
     RankedItem,
-    RankIn,
-    ScoreBatchIn,
     Scored,
     ScoredBatch,
-    ScoreIn,
-    documented,
 )
+from vibrator.service.bodies import (
+    ActionIn,
+    DecideIn,
+    OutcomeIn,
+    RankIn,
+    ScoreBatchIn,
+    ScoreIn,
+)
+from vibrator.service.desk import Desk
+from vibrator.service.house import answer, desk_of, house_of
+from vibrator.service.keys import READ, WRITE
+from vibrator.service.problems import Problem
+from vibrator.service.reading import read, read_many
+from vibrator.service.schemas import documented
 from vibrator.service.serving import ScoreJob
 from vibrator.stores import Event, Which
 from vibrator.stores.journal import ACTION
 
 router = APIRouter(tags=["the loop"])
-ONE_OR_MANY = ActionIn | list[ActionIn]
 WROTE = {"user_id": "ada", "type": "write", "content": "how do gRPC deadlines propagate?"}
 SCORE = {"user_id": "ada", "content": "a deep guide to gRPC"}
 
 
-@router.post("/v1/score", **documented(ScoreIn, Scored, example=SCORE))
+@router.post("/v1/score", **documented(Scored, asked=ScoreIn, example=SCORE))
 async def score(request: Request) -> Response:
     """How well content fits a person now, on every slider."""
     desk = desk_of(request, READ)
@@ -54,7 +55,8 @@ async def score(request: Request) -> Response:
 
 
 @router.post(
-    "/v1/score/batch", **documented(ScoreBatchIn, ScoredBatch, example={"requests": [SCORE]})
+    "/v1/score/batch",
+    **documented(ScoredBatch, asked=ScoreBatchIn, example={"requests": [SCORE]}),
 )
 async def score_batch(request: Request) -> Response:
     """Many scores; one that fails fails all of them."""
@@ -63,11 +65,12 @@ async def score_batch(request: Request) -> Response:
     house = house_of(request)
     house.metrics.asked.inc(len(asked.requests))
     jobs = [ScoreJob(desk, one) for one in asked.requests]
-    return answer({"results": await house.lane.run(_all_scored, jobs)})
+    return answer(ScoredBatch(results=await house.lane.run(_all_scored, jobs)))
 
 
 @router.post(
-    "/v1/rank", **documented(RankIn, Ranked, example={"user_id": "ada", "k": 5, "diversity": 0.2})
+    "/v1/rank",
+    **documented(Ranked, asked=RankIn, example={"user_id": "ada", "k": 5, "diversity": 0.2}),
 )
 async def rank(request: Request) -> Response:
     """The items of the catalogue that fit best."""
@@ -79,8 +82,8 @@ async def rank(request: Request) -> Response:
 @router.post(
     "/v1/decide",
     **documented(
-        DecideIn,
         Decided,
+        asked=DecideIn,
         example={
             "user_id": "ada",
             "candidates": {"grpc": "a deep guide to gRPC", "cake": "plum cake"},
@@ -108,7 +111,9 @@ async def decide(request: Request) -> Response:
 @router.post(
     "/v1/outcomes",
     **documented(
-        OutcomeIn, OutcomeTold, example={"decision_id": "…", "what": "done", "dwell_ms": 60000}
+        OutcomeTold,
+        asked=OutcomeIn,
+        example={"decision_id": "…", "what": "done", "dwell_ms": 60000},
     ),
 )
 async def outcomes(request: Request) -> Response:
@@ -128,16 +133,15 @@ async def outcomes(request: Request) -> Response:
     return answer(OutcomeTold(accepted=news))
 
 
-@router.post("/v1/actions", **documented(ONE_OR_MANY, ActionsTold, example=WROTE))
+@router.post(
+    "/v1/actions", **documented(ActionsTold, asked=ActionIn | list[ActionIn], example=WROTE)
+)
 async def actions(
     request: Request, idempotency_key: Annotated[str | None, Header(max_length=160)] = None
 ) -> Response:
     """What people did, one action or many; once this answers, they are safe."""
     desk = desk_of(request, WRITE)
-    body = await read(request, ONE_OR_MANY)
-    listed = body if isinstance(body, list) else [body]
-    if not 1 <= len(listed) <= MOST_ITEMS:
-        raise Problem(422, "bad input", f"actions must be 1 to {MOST_ITEMS}, got {len(listed)}")
+    listed = await read_many(request, "actions", ActionIn)
     house = house_of(request)
     house.metrics.asked.inc(len(listed))
     accepted = await house.lane.run(_observed, desk, listed, idempotency_key)

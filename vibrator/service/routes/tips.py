@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -13,18 +12,21 @@ from vibrator.decisions import Situation
 from vibrator.errors import Refused
 from vibrator.intent.guards import ConsentGuard
 from vibrator.personalizer import people
+from vibrator.service.answers import TipChosen, TipRewarded, TipStats
+from vibrator.service.bodies import EgreedyRewardIn, EgreedyScoreIn
 from vibrator.service.desk import Desk
-from vibrator.service.house import answer, desk_of, house_of, read
+from vibrator.service.house import answer, desk_of, house_of
 from vibrator.service.keys import READ, WRITE
+from vibrator.service.reading import read
 from vibrator.service.routes.people import UserId
-from vibrator.service.schemas import EgreedyRewardIn, EgreedyScoreIn, documented
+from vibrator.service.schemas import documented
 
 router = APIRouter(tags=["egreedy-v1"])
 TIPS = {"user_id": "ada", "tips": [{"id": "pay rent", "priority": "urgent", "task_age_days": 2}]}
 REWARD = {"decision_id": "…", "action": "done", "dwell_ms": 60000}
 
 
-@router.post("/score/egreedy", **documented(EgreedyScoreIn, example=TIPS))
+@router.post("/score/egreedy", **documented(TipChosen, asked=EgreedyScoreIn, example=TIPS))
 async def score(request: Request) -> Response:
     """Choose one of a user's open tips; without consent nothing is chosen."""
     desk = desk_of(request, WRITE)
@@ -32,7 +34,7 @@ async def score(request: Request) -> Response:
     return answer(await house_of(request).lane.run(_score, desk, asked))
 
 
-@router.post("/reward/egreedy", **documented(EgreedyRewardIn, example=REWARD))
+@router.post("/reward/egreedy", **documented(TipRewarded, asked=EgreedyRewardIn, example=REWARD))
 async def reward(request: Request) -> Response:
     """What came of the choice; telling it twice changes nothing."""
     desk = desk_of(request, WRITE)
@@ -40,14 +42,15 @@ async def reward(request: Request) -> Response:
     return answer(await house_of(request).lane.run(_reward, desk, told))
 
 
-@router.get("/stats/egreedy/{user_id}", **documented())
+@router.get("/stats/egreedy/{user_id:path}", **documented(TipStats))
 async def stats(request: Request, user_id: UserId) -> Response:
     """What was shown, what came of it, and what the model believes."""
     desk = desk_of(request, READ)
-    return answer(await house_of(request).lane.run(desk.bandit.stats, user_id))
+    found = await house_of(request).lane.run(desk.bandit.stats, user_id)
+    return answer(TipStats(**found))
 
 
-def _score(desk: Desk, asked: EgreedyScoreIn) -> dict[str, Any]:
+def _score(desk: Desk, asked: EgreedyScoreIn) -> TipChosen:
     tips = [TipFacts.of(msgspec.to_builtins(tip)) for tip in asked.tips]
     now = desk.app.clock()
     user = people.resolve(desk.store, asked.user_id)
@@ -55,14 +58,18 @@ def _score(desk: Desk, asked: EgreedyScoreIn) -> dict[str, Any]:
     local = (
         None if asked.hour is None or asked.day_of_week is None else (asked.hour, asked.day_of_week)
     )
-    return desk.bandit.score(
-        user, tips, at=now, decision_id=uuid4().hex, rng=desk.app.rng, local=local
+    return TipChosen(
+        **desk.bandit.score(
+            user, tips, at=now, decision_id=uuid4().hex, rng=desk.app.rng, local=local
+        )
     )
 
 
-def _reward(desk: Desk, told: EgreedyRewardIn) -> dict[str, Any]:
+def _reward(desk: Desk, told: EgreedyRewardIn) -> TipRewarded:
     now = desk.app.clock()
-    return desk.bandit.reward(told.decision_id, told.action, at=now, dwell_ms=told.dwell_ms)
+    return TipRewarded(
+        **desk.bandit.reward(told.decision_id, told.action, at=now, dwell_ms=told.dwell_ms)
+    )
 
 
 def _require_consent(desk: Desk, user: str, tips: tuple[str, ...]) -> None:
