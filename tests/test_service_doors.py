@@ -207,7 +207,11 @@ def test_a_session_is_a_key_until_it_is_ended(guarded):
     assert guarded.keys["a"] not in cookie
     held = {"Cookie": cookie.partition(";")[0]}
     assert guarded.ask("GET", "/console/users", headers=held).status_code == 200
-    guarded.ask("GET", "/console/logout", headers=held)
+    assert guarded.ask("GET", "/console/logout", headers=held).status_code == 405  # no link does it
+    foreign = {**held, "Origin": "http://evil.example"}
+    assert guarded.ask("POST", "/console/logout", headers=foreign).status_code == 403
+    assert guarded.ask("GET", "/console/users", headers=held).status_code == 200
+    assert guarded.ask("POST", "/console/logout", headers=held).status_code == 303
     assert guarded.ask("GET", "/console/users", headers=held).status_code == 303
 
 

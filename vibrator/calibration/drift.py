@@ -77,13 +77,13 @@ class DriftReport:
             f"came to {_odds(row.log10_evidence)}, above the limit of {_odds(self.log10_limit)}."
         )
 
-    def to_svg(self, title: str = "Evidence against calibration") -> str:
+    def to_svg(self, title: str = "Evidence against calibration", *, width: int = 640) -> str:
         """Evidence over time, and the limit at which to refit."""
         most = self.log10_limit * 4
         heights = [min(max(row.log10_evidence, -1.0), most) for row in self.rows]
         line = Line("evidence", [row.end for row in self.rows], heights, step=True)
         words = f"odds after each window; what lies beyond 1/10 or {_odds(most)} is drawn there"
-        frame = Frame(title, words, y_format=_plain_odds)
+        frame = Frame(title, words, y_format=_plain_odds, width=width)
         return line_chart([line], frame, [Mark(self.log10_limit, "refit above")])
 
 

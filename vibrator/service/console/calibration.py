@@ -12,7 +12,7 @@ from vibrator.errors import VibratorError
 from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
 from vibrator.service import quality
 from vibrator.service.answers import Figures
-from vibrator.service.console.rendering import Page, Templates, ready, table
+from vibrator.service.console.rendering import CHART_WIDTH, Page, Templates, ready, table
 from vibrator.service.desk import Desk
 from vibrator.service.house import House, desk_of
 from vibrator.service.keys import ADMIN, READ
@@ -70,7 +70,7 @@ def _shown(desk: Desk) -> dict[str, Any]:
     return values | {
         "chart": ready(curve.to_svg("Said and happened")),
         "why": drift.why(),
-        "drift": ready(drift.to_svg()),
+        "drift": ready(drift.to_svg(width=CHART_WIDTH)),
         "tiles": _tiles(together),
         "table": table(listed),
     }

@@ -63,7 +63,7 @@ def _doors(house: House, sessions: Sessions, templates: Templates) -> APIRouter:
         )  # fmt: skip
         return answer
 
-    @routes.get("/console/logout")
+    @routes.post("/console/logout")
     async def log_out(request: Request) -> Response:
         sessions.end(request.headers.get("cookie", ""))
         answer = see("/console/login")
