@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.optional import need
-from vibrator.stores.matrix import Index
+from vibrator.stores.index_files import read_index_file, write_index_file
+from vibrator.stores.matrix import NewIndex
+from vibrator.vectors import blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,32 +21,53 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
     Ids = NDArray[np.int64]
 
+log = logging.getLogger(__name__)
 FAISS_ABOVE = 300_000  # items: below, comparing with all of them takes under 25 ms
 PROBED = 1 / 10  # of the lists looked into: real vectors cluster less than synthetic ones
 PROBED_AT_LEAST = 16
 TRAINED_ON = 64  # rows a list, drawn evenly
+ADDED_AT_ONCE = 20_000
+WRITTEN_AFTER = 1 / 4  # of the rows have come or gone since the file was written
 
 
-def faiss_index(above: int | None = None) -> Callable[[int], Index]:
-    """A maker of indexes: exact up to `above` items, in lists beyond."""
+def faiss_index(above: int | None = None, file: Path | None = None) -> NewIndex:
+    """A maker of indexes: exact up to `above` items, in lists beyond, which `file` remembers."""
     need("faiss", extra="faiss")
     limit = FAISS_ABOVE if above is None else above
-    return lambda dimensions: FaissIndex(dimensions, above=limit)
+
+    def make(dimensions: int, made_by: str) -> FaissIndex:
+        index = FaissIndex(dimensions, above=limit, made_by=made_by, file=file)
+        index.recall()
+        return index
+
+    return make
 
 
 class FaissIndex:
-    """Rows in half precision, as the store keeps them, compared in single precision.
+    """Rows in half precision, just as the store keeps them, compared in single precision.
 
     Up to `above` items every row is compared; beyond, the rows lie in lists, of which the nearest
-    tenth is looked into, and the lists are drawn anew when the items have doubled since.
+    tenth is looked into, and the lists are drawn anew once as many rows have come as they were
+    drawn from. Drawing takes long, so the lists are kept in a file, which is never trusted: `put`
+    compares each row that came from it.
     """
 
-    def __init__(self, dimensions: int, *, above: int = FAISS_ABOVE) -> None:
+    def __init__(
+        self,
+        dimensions: int,
+        *,
+        above: int = FAISS_ABOVE,
+        made_by: str = "",
+        file: Path | None = None,
+    ) -> None:
         self.dimensions, self._above = dimensions, above
+        self._made_by, self._file = made_by, file
         self._faiss = need("faiss", extra="faiss")
         self._index: Any = self._flat()
         self._ids: set[int] = set()
-        self._drawn_at = 0
+        self._drawn_from = 0  # rows; 0 while every row is compared
+        self._come = 0  # rows since the lists were drawn
+        self._unwritten = 0  # rows that came or went since the file was written
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -57,18 +80,31 @@ class FaissIndex:
         """Take rows in; a number known already gets the new row."""
         if vectors.shape != (len(ids), self.dimensions):
             raise BadInput(f"vectors must have {self.dimensions} dimensions, got {vectors.shape}")
-        self.remove(self._ids.intersection(ids))
-        self._index.add_with_ids(np.ascontiguousarray(vectors), np.asarray(ids, np.int64))
-        self._ids.update(ids)
-        if len(self) > max(self._above, 2 * self._drawn_at):
-            self._draw_lists()
+        numbers = np.asarray(ids, np.int64)
+        fresh = self._differing(numbers, vectors)
+        if not fresh.any():
+            return
+        self.remove(numbers[fresh].tolist())
+        self._index.add_with_ids(np.ascontiguousarray(vectors[fresh]), numbers[fresh])
+        self._ids.update(numbers[fresh].tolist())
+        self._come += int(fresh.sum())
+        self._unwritten += int(fresh.sum())
 
     def remove(self, ids: Iterable[int]) -> None:
         """Let rows go."""
-        gone = self._ids.intersection(ids)
-        if gone:
-            self._index.remove_ids(np.fromiter(gone, np.int64, len(gone)))
-            self._ids -= gone
+        gone = np.fromiter(self._ids.intersection(ids), np.int64)
+        if len(gone):
+            chosen = self._faiss.IDSelectorArray(len(gone), self._faiss.swig_ptr(gone))
+            self._index.remove_ids(chosen)
+            self._ids.difference_update(gone.tolist())
+            self._unwritten += len(gone)
+
+    def settle(self) -> None:
+        """Draw lists where there are enough rows, and write down what would take long again."""
+        if self._come > self._drawn_from and len(self) > self._above:
+            self._draw_lists()
+        if self._drawn_from and self._unwritten > WRITTEN_AFTER * len(self):
+            self._remember()
 
     def search(
         self, queries: Vectors, k: int, *, among: Sequence[int] | None = None
@@ -76,34 +112,64 @@ class FaissIndex:
         """For each query the numbers and dot products of the k largest, largest first."""
         if not len(self) or not k or (among is not None and not len(among)):
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
-        options = {} if among is None else {"params": self._only(among)}
-        scores, numbers = self._index.search(queries, min(k, len(self)), **options)
+        wanted = min(k, len(self))
+        chosen = None if among is None else self._only(among)
+        scores, numbers = self._index.search(queries, wanted, params=chosen)
+        if among is None and (numbers < 0).any():  # the nearest lists have fewer than k rows
+            everywhere = self._faiss.SearchParametersIVF(nprobe=self._index.nlist)
+            scores, numbers = self._index.search(queries, wanted, params=everywhere)
         return [
             (row[row >= 0], score[row >= 0]) for score, row in zip(scores, numbers, strict=True)
         ]
 
-    def save(self, path: str | Path) -> None:
-        """Write the index under a temporary name, then put it in place at once."""
-        target = Path(path)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        self._faiss.write_index(self._index, str(draft))
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
-        draft.replace(target)
+    def rows(self, ids: Sequence[int] | Ids) -> Vectors:
+        """The rows under these numbers."""
+        found: Vectors = self._index.reconstruct_batch(np.asarray(ids, np.int64))
+        return found
 
-    def load(self, path: str | Path, ids: Iterable[int]) -> None:
-        """Take a saved index of these rows."""
+    def recall(self) -> None:
+        """Take the lists from the file, if it is there and fits; else they are drawn anew."""
+        if self._file is None or not self._file.exists():
+            return
         try:
-            index = self._faiss.read_index(str(path))
-        except RuntimeError as error:
-            raise ArtefactError(f"{path} is no faiss index: {error}") from error
-        known = set(ids)
-        if (index.ntotal, index.d) != (len(known), self.dimensions):
-            raise ArtefactError(
-                f"{path} holds {index.ntotal} rows of {index.d} numbers, "
-                f"wanted were {len(known)} of {self.dimensions}"
-            )
-        self._index, self._ids, self._drawn_at = index, known, len(known)
+            self._take(*read_index_file(self._file))
+        except (ArtefactError, OSError) as error:
+            log.warning("lists are drawn anew: %s", error)
+
+    def _take(self, index: Any, facts: dict[str, Any]) -> None:
+        mine = {"made_by": self._made_by, "dimensions": self.dimensions}
+        found = {name: facts.get(name) for name in mine}
+        if found != mine:
+            raise ArtefactError(f"{self._file} is of {found}, wanted was {mine}")
+        lists = index.invlists
+        self._ids = {
+            int(number)
+            for place in range(lists.nlist)
+            if lists.list_size(place)
+            for number in self._faiss.rev_swig_ptr(lists.get_ids(place), lists.list_size(place))
+        }
+        self._index, self._drawn_from, self._come = index, facts["drawn_from"], facts["come"]
+
+    def _remember(self) -> None:
+        facts = {
+            "made_by": self._made_by, "dimensions": self.dimensions,
+            "drawn_from": self._drawn_from, "come": self._come,
+        }  # fmt: skip
+        if self._file is None:
+            return
+        try:
+            write_index_file(self._file, self._index, facts)
+        except OSError as error:  # a read-only folder, a full disk: searching goes on
+            log.warning("lists are not written down, and will be drawn again: %s", error)
+        self._unwritten = 0
+
+    def _differing(self, numbers: Ids, vectors: Vectors) -> NDArray[np.bool_]:
+        known = np.fromiter((n in self._ids for n in numbers.tolist()), bool, len(numbers))
+        differ = np.ones(len(numbers), bool)
+        if known.any():
+            held = self.rows(numbers[known])
+            differ[known] = (held != vectors[known].astype(np.float16)).any(axis=1)
+        return differ
 
     def _flat(self) -> Any:
         kind = self._faiss.ScalarQuantizer.QT_fp16
@@ -114,22 +180,22 @@ class FaissIndex:
 
     def _draw_lists(self) -> None:
         numbers = self.ids()
-        if self._drawn_at:
-            self._index.make_direct_map(new_maintain_direct_map=True)
-        rows = self._index.reconstruct_batch(numbers)
-        lists = max(1, round(min(2 * len(rows) ** 0.5, len(rows) / TRAINED_ON)))
-        coarse = self._faiss.IndexFlatIP(self.dimensions)
+        lists = max(1, round(min(2 * len(numbers) ** 0.5, len(numbers) / TRAINED_ON)))
+        by_residual = False  # else a row comes back rounded once more
         index = self._faiss.IndexIVFScalarQuantizer(
-            coarse, self.dimensions, lists, self._faiss.ScalarQuantizer.QT_fp16,
-            self._faiss.METRIC_INNER_PRODUCT,
+            self._faiss.IndexFlatIP(self.dimensions), self.dimensions, lists,
+            self._faiss.ScalarQuantizer.QT_fp16, self._faiss.METRIC_INNER_PRODUCT, by_residual,
         )  # fmt: skip
-        index.train(np.ascontiguousarray(rows[:: max(1, len(rows) // (lists * TRAINED_ON))]))
-        index.add_with_ids(rows, numbers)
+        index.train(self.rows(numbers[:: max(1, len(numbers) // (lists * TRAINED_ON))]))
+        index.set_direct_map_type(self._faiss.DirectMap.Hashtable)  # numbers have gaps
+        for block in blocks(len(numbers), ADDED_AT_ONCE):
+            index.add_with_ids(self.rows(numbers[block]), numbers[block])
         index.nprobe = min(lists, max(PROBED_AT_LEAST, round(PROBED * lists)))
-        self._index, self._drawn_at = index, len(rows)
+        self._index, self._drawn_from, self._come = index, len(numbers), 0
+        self._unwritten = len(numbers)
 
     def _only(self, among: Sequence[int]) -> Any:
         chosen = self._faiss.IDSelectorBatch(np.asarray(among, np.int64))
-        if not self._drawn_at:
+        if not self._drawn_from:
             return self._faiss.SearchParameters(sel=chosen)
         return self._faiss.SearchParametersIVF(sel=chosen, nprobe=self._index.nlist)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -35,6 +35,10 @@ class Index(Protocol):
         """Let rows go."""
         ...
 
+    def settle(self) -> None:
+        """Do what is worth doing once after many changes."""
+        ...
+
     def ids(self) -> Ids:
         """The numbers of all rows."""
         ...
@@ -46,6 +50,9 @@ class Index(Protocol):
         ...
 
 
+NewIndex = Callable[[int, str], Index]  # from dimensions and who made the vectors
+
+
 class Matrix:
     """Rows by number; `search` compares with all of them.
 
@@ -55,7 +62,7 @@ class Matrix:
     [(array([9]), array([0.9], dtype=float32))]
     """
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, dimensions: int, _made_by: str = "") -> None:
         self.dimensions = dimensions
         self._rows = np.empty((ROOM, dimensions), np.float32)
         self._ids = np.empty(ROOM, np.int64)
@@ -82,6 +89,9 @@ class Matrix:
                 continue
             self._rows[place], self._ids[place] = self._rows[last], self._ids[last]
             self._place[int(self._ids[place])] = place
+
+    def settle(self) -> None:
+        """Nothing to do: every row has its place already."""
 
     def ids(self) -> Ids:
         """The numbers of all rows."""

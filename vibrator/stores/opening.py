@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 from vibrator.errors import BadInput, UnknownName
 from vibrator.stores.faiss import faiss_index
 from vibrator.stores.layered import LayeredStore
-from vibrator.stores.matrix import Index, Matrix
+from vibrator.stores.matrix import Matrix, NewIndex
 from vibrator.stores.ports import DEFAULT_TENANT
 
 ENTRY_POINTS = "vibrator.stores"  # where other packages register an opener by their scheme
@@ -61,7 +62,7 @@ def open_store(
 
 
 def open_sqlite(url: str, *, tenant: str) -> Any:
-    """`sqlite:///path?synchronous=full&busy_seconds=5&index=faiss`."""
+    """`sqlite:///path?synchronous=full&busy_seconds=5&index=faiss&faiss_above=300000`."""
     from vibrator.stores.sqlite import SQLiteStore
     from vibrator.stores.sqlite.connection import MEMORY
 
@@ -69,19 +70,16 @@ def open_sqlite(url: str, *, tenant: str) -> Any:
     known: dict[str, Callable[[str], Any]] = {
         "synchronous": str,
         "busy_seconds": float,
-        "index": _index,
+        "index": str,
         "faiss_above": int,
     }
     given = convert_options(options, known)
-    above = given.pop("faiss_above", None)
-    new_index = given.pop("index", None)
-    if new_index is not None:
-        given["new_index"] = new_index(above)
     if not path.startswith("///") and path not in {"", "//"}:
         raise BadInput(f"an SQLite URL has three or four slashes (sqlite:///app.db), got {url!r}")
     name = unquote(path.removeprefix("///")) if path.startswith("///") else ""
     place: Path | str = Path(name) if name not in {"", MEMORY} else MEMORY
-    return SQLiteStore(place, tenant=tenant, **given)
+    new_index = _index(given.pop("index", "exact"), given.pop("faiss_above", None), place, tenant)
+    return SQLiteStore(place, tenant=tenant, new_index=new_index, **given)
 
 
 def split_options(rest: str) -> tuple[str, dict[str, str]]:
@@ -105,12 +103,16 @@ def convert_options(
     return converted
 
 
-def _index(name: str) -> Callable[[int | None], Callable[[int], Index]]:
+def _index(name: str, above: int | None, place: Path | str, tenant: str) -> NewIndex:
+    if name not in {"exact", "faiss"}:
+        raise BadInput(f"index must be exact or faiss, got {name!r}")
+    if above is not None and (name != "faiss" or above < 0):
+        raise BadInput(f"faiss_above is a count of items, for index=faiss, got {above}")
     if name == "exact":
-        return lambda _above: Matrix
-    if name == "faiss":
-        return faiss_index
-    raise BadInput(f"index must be exact or faiss, got {name!r}")
+        return Matrix
+    whose = hashlib.sha256(tenant.encode()).hexdigest()[:16]
+    file = place.with_name(f"{place.name}.{whose}.faiss") if isinstance(place, Path) else None
+    return faiss_index(above, file)
 
 
 def _open(url: str, tenant: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vibrator.stores.halves import half_rows
 from vibrator.stores.journal import dump
-from vibrator.stores.matrix import Index, Matrix
+from vibrator.stores.matrix import Index, Matrix, NewIndex
 from vibrator.stores.ports import Found, Item
 from vibrator.stores.refusals import as_queries, require_same_encoder, require_same_width
 from vibrator.stores.sqlite.database import Database, marks
@@ -36,11 +36,9 @@ GATHER = "SELECT seq, vector FROM items WHERE tenant = ? AND seq > ? ORDER BY se
 
 
 class SQLiteCatalogue:
-    """Exact search over float16 rows; `new_index(dimensions)` may give a faster one."""
+    """Exact search over float16 rows; `new_index` may give a faster way."""
 
-    def __init__(
-        self, database: Database, tenant: str, new_index: Callable[[int], Index] = Matrix
-    ) -> None:
+    def __init__(self, database: Database, tenant: str, new_index: NewIndex = Matrix) -> None:
         self._database = database
         self._tenant = tenant
         self._state_keys = (tenant, ENCODER_NOTE, tenant, ITEMS_CHANGED)
@@ -135,7 +133,7 @@ class SQLiteCatalogue:
             made_by, _, dimensions = known.rpartition("/")
             require_same_encoder("catalogue", made_by, fingerprint)
             if self._index is None or self._made_by != known:
-                self._index, self._seen = self._new_index(int(dimensions)), (-1, 0)
+                self._index, self._seen = self._new_index(int(dimensions), made_by), (-1, 0)
                 self._made_by = known
             if changes != self._seen[0]:
                 self._seen = changes, self._catch_up(connection, self._index)
@@ -151,6 +149,7 @@ class SQLiteCatalogue:
         count = "SELECT count(*) FROM items WHERE tenant = ?"
         if connection.execute(count, (self._tenant,)).fetchone()[0] != len(index):
             self._drop_removed(connection, index)
+        index.settle()
         return newest
 
     def _drop_removed(self, connection: sqlite3.Connection, index: Index) -> None:

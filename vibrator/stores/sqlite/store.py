@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vibrator.stores.journal import LoggedDecisions
-from vibrator.stores.matrix import Index, Matrix
+from vibrator.stores.matrix import Matrix, NewIndex
 from vibrator.stores.ports import DEFAULT_TENANT, Erased
 from vibrator.stores.sqlite.catalogue import SQLiteCatalogue
 from vibrator.stores.sqlite.connection import BUSY_SECONDS, migrate
@@ -40,7 +40,7 @@ class SQLiteStore:
         tenant: str = DEFAULT_TENANT,
         busy_seconds: float = BUSY_SECONDS,
         synchronous: str = "normal",
-        new_index: Callable[[int], Index] = Matrix,
+        new_index: NewIndex = Matrix,
     ) -> None:
         self.tenant = tenant
         self.database = Database(path, busy_seconds=busy_seconds, synchronous=synchronous)
