@@ -5,7 +5,7 @@ import pytest
 
 from vibrator.actions import UserAction
 from vibrator.encoder import EncoderConfig, InstructionalEncoder
-from vibrator.errors import BadInput
+from vibrator.errors import ArtefactError, BadInput
 from vibrator.personalizer import Personalizer
 from vibrator.personalizer.rebuilding import change_encoder
 from vibrator.stores import Item, open_store
@@ -44,6 +44,28 @@ def test_a_personalizer_with_its_items_beside(tmp_path, milvus_path):
     again = Personalizer.open(url, catalogue=beside, sliders=SLIDERS, encoder=other)
     assert again.rank("chioma", 1)[0].item == "ridge"
     again.close()
+
+
+def test_a_change_of_encoder_elsewhere_is_noticed(milvus_path):
+    changing, watching = (open_store(f"milvus:{milvus_path}?index=FLAT") for _ in range(2))
+    changing.catalogue.upsert([Item(item_id="1", text="t")], np.eye(1, 4), fingerprint="e")
+    assert len(watching.catalogue.search(np.eye(1, 4), 1, fingerprint="e")[0]) == 1
+    changing.catalogue.reencode(lambda texts: np.eye(len(texts), 8), fingerprint="f")
+    with pytest.raises(ArtefactError, match="were made by encoder f"):
+        watching.catalogue.search(np.eye(1, 4), 1, fingerprint="e")
+    assert len(watching.catalogue.search(np.eye(1, 8), 1, fingerprint="f")[0]) == 1
+    changing.catalogue.reencode(lambda texts: np.eye(len(texts), 4), fingerprint="e")
+    assert len(watching.catalogue.search(np.eye(1, 4), 1, fingerprint="e")[0]) == 1
+    for store in (changing, watching):
+        store.close()
+
+
+def test_many_items_are_sealed_so_that_lite_searches_fast(milvus_path):
+    store = open_store(f"milvus:{milvus_path}?index=FLAT")
+    items = [Item(item_id=str(n), text="t") for n in range(2_500)]
+    store.catalogue.upsert(items, np.eye(2_500, 8), fingerprint="e")
+    assert len(list(milvus_path.rglob("*.idx"))) == 1
+    store.close()
 
 
 def test_what_milvus_cannot_hold_is_refused(milvus_path):

@@ -24,6 +24,7 @@ Vectors = NDArray[np.float32]
 INDEXES = ("AUTOINDEX", "FLAT", "HNSW", "IVF_FLAT")
 ID_LENGTH, TEXT_LENGTH = 512, 65_535  # bytes that a VARCHAR may hold
 SENT_AT_ONCE = 1_000
+SEALED_AFTER = 1_000  # rows: Lite compares unsealed ones one by one, thirty times slower
 MADE_BY = "made_by_"
 FIELDS = ["item_id", "text", "attributes"]
 
@@ -54,7 +55,10 @@ class MilvusStore:
             self._client = self._pymilvus.MilvusClient(
                 place, token=os.environ.get("MILVUS_TOKEN", "")
             )
-        self.catalogue = MilvusCatalogue(self._client, tenant, index)
+        lite = place.endswith(".db")  # as pymilvus itself tells it from a server, which seals alone
+        self.catalogue = MilvusCatalogue(
+            self._client, tenant, index, seal_after=SEALED_AFTER if lite else None
+        )
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -64,12 +68,21 @@ class MilvusStore:
 class MilvusCatalogue:
     """One collection a tenant, whose vector field is named after the encoder."""
 
-    def __init__(self, client: Any, tenant: str, index: str = "AUTOINDEX") -> None:
+    def __init__(
+        self,
+        client: Any,
+        tenant: str,
+        index: str = "AUTOINDEX",
+        *,
+        seal_after: int | None = None,
+    ) -> None:
         self._pymilvus = need("pymilvus", extra="milvus")
         self._client, self._index = client, index
         digest = hashlib.sha256(tenant.encode()).hexdigest()[:32]
         self._name = f"vibrator_{digest}"  # names there are plain; no two tenants share one
         self._turn = Lock()
+        self._seal_after, self._unsealed = seal_after, 0
+        self._seen: str | None = None  # who made the vectors, when last asked
 
     def upsert(self, items: Sequence[Item], vectors: Vectors, *, fingerprint: str) -> None:
         """Keep the items; one known already is replaced. Another encoder's vectors are refused."""
@@ -87,6 +100,7 @@ class MilvusCatalogue:
             entries = [_entry(item) | {field: row.tolist()} for item, row in newest.values()]
             for start in range(0, len(entries), SENT_AT_ONCE):
                 self._client.upsert(self._name, entries[start : start + SENT_AT_ONCE])
+            self._seal(len(entries))
 
     def search(
         self,
@@ -100,19 +114,21 @@ class MilvusCatalogue:
         queries = as_queries(vectors, k)
         wanted = expression(where or {})
         with speaking(self._pymilvus):
-            made_by = self._made_by()
-            if made_by is None or not k:
+            sure = self._seen == f"{fingerprint}/{queries.shape[1]}"
+            if not k or not (sure or self._fits(queries, fingerprint)):
                 return [[] for _ in queries]
-            encoder, _, width = made_by.rpartition("/")
-            require_same_encoder("catalogue", encoder, fingerprint)
-            require_same_width(queries, int(width))
-            found = self._client.search(
-                self._name,
-                queries.tolist(),
-                limit=k,
-                filter=wanted,
-                anns_field=_field_of(fingerprint),
-            )
+            try:
+                found = self._client.search(
+                    self._name,
+                    queries.tolist(),
+                    limit=k,
+                    filter=wanted,
+                    anns_field=_field_of(fingerprint),
+                )
+            except self._pymilvus.MilvusException:
+                if not self._fits(queries, fingerprint):  # changed since it was seen
+                    return [[] for _ in queries]
+                raise
         return [[Found(hit["item_id"], float(hit["distance"])) for hit in hits] for hits in found]
 
     def read(self, item_ids: Sequence[str]) -> list[Item | None]:
@@ -158,14 +174,32 @@ class MilvusCatalogue:
             self.upsert(items, np.concatenate(parts), fingerprint=fingerprint)
         return len(items)
 
+    def _seal(self, count: int) -> None:
+        self._unsealed += count
+        if self._seal_after is not None and self._unsealed >= self._seal_after:
+            self._client.flush(self._name)
+            self._unsealed = 0
+
+    def _fits(self, queries: NDArray[np.float32], fingerprint: str) -> bool:
+        """Whether there is anything to search; vectors of another encoder are refused."""
+        made_by = self._made_by()
+        if made_by is None:
+            return False
+        encoder, _, width = made_by.rpartition("/")
+        require_same_encoder("catalogue", encoder, fingerprint)
+        require_same_width(queries, int(width))
+        return True
+
     def _made_by(self) -> str | None:
         """Encoder and width; Lite keeps no descriptions, so a name has to say it."""
+        self._seen = None
         if not self._client.has_collection(self._name):
             return None
         fields = self._client.describe_collection(self._name)["fields"]
         field = next(field for field in fields if field["name"].startswith(MADE_BY))
         encoder = bytes.fromhex(field["name"].removeprefix(MADE_BY)).decode()
-        return f"{encoder}/{field['params']['dim']}"
+        self._seen = f"{encoder}/{field['params']['dim']}"
+        return self._seen
 
     def _create(self, fingerprint: str, dimensions: int) -> None:
         kinds = self._pymilvus.DataType
