@@ -40,7 +40,7 @@ class Pool:
             max_size=POOL_SIZE,
             timeout=PATIENCE_SECONDS,
             check=partial(_check, pools.ConnectionPool.check_connection),
-            configure=_configure,
+            configure=partial(_configure, need("pgvector.psycopg", extra="postgres")),
             open=False,
         )
 
@@ -102,8 +102,9 @@ def _check(ask: Callable[[Any], None], connection: Any) -> None:
             ask(connection)
 
 
-def _configure(connection: Any) -> None:
+def _configure(pgvector: Any, connection: Any) -> None:
     connection.execute(SESSION)
+    pgvector.register_vector(connection)  # vectors go over as bytes, not as words
 
 
 def _meaning(psycopg: Any, error: Exception) -> VibratorError:
