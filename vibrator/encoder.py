@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vibrator.actions import UserAction, action_type
+from vibrator.actions import ACTION_TYPES, UserAction, action_type
 from vibrator.checks import require_text
 from vibrator.encoders.background import background_digest, background_mean
 from vibrator.encoders.cached import ReadThrough, VectorCache, VectorKind
@@ -96,6 +96,7 @@ class InstructionalEncoder:
         self.cache = cache
         self._memory: Remembered = {}
         self._older: Remembered = {}
+        self._by_type = _ByType(self._memory, self._action_role)
         self._means: dict[Role, Matrix] = {}
         self._lock = threading.Lock()
         if self._given is None:
@@ -142,7 +143,7 @@ class InstructionalEncoder:
     def encode_actions(self, actions: Iterable[UserAction]) -> Matrix:
         """One row an action, read with its wording."""
         listed = _listed(actions)
-        known = _ByType(self._memory, self._action_role)
+        known = self._by_type
         try:
             rows = [known[action.action_type][action.content] for action in listed]
         except KeyError:
@@ -255,6 +256,7 @@ class InstructionalEncoder:
         with self._lock:
             if sum(map(len, self._memory.values())) + len(rows) > self.config.memory_vectors // 2:
                 self._memory, self._older = {}, self._memory  # two generations share the room
+                self._by_type = _ByType(self._memory, self._action_role)
             for (role, text), row in rows.items():
                 self._memory.setdefault(role, {})[text] = row
 
@@ -272,14 +274,16 @@ def _listed(actions: Iterable[UserAction]) -> list[UserAction]:
 
 
 class _ByType(dict[str, dict[str, "Row"]]):
-    """What is remembered of each type of action, found when it is first asked for."""
+    """What is remembered of each registered type of action; its wording can change no more."""
 
     def __init__(self, memory: Remembered, role: Callable[[str], Role]) -> None:
         super().__init__()
         self._memory, self._role = memory, role
 
     def __missing__(self, kind: str) -> dict[str, Row]:
-        found = self[kind] = self._memory.get(self._role(kind), {})
+        found = self._memory.get(self._role(kind), {})
+        if found and kind in ACTION_TYPES:
+            self[kind] = found
         return found
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 RECENCY_HALF_LIFE_HOURS = 12.0
 REMEMBERED_CONTENTS = 4_096
 IN_ORDER = itemgetter(*FEATURES)  # the weights
+PLAIN = {UserAction}
 
 Person = Profile | Sequence[UserAction]
 
@@ -443,7 +444,7 @@ def _listed(actions: Any, *, cold_start: bool) -> Sequence[UserAction]:
     if isinstance(actions, (str, bytes, UserAction)) or not isinstance(actions, Iterable):
         raise BadInput(f"actions must be a list of UserAction or a Profile, got {actions!r}")
     listed = list(actions)
-    if listed and set(map(type, listed)) == {UserAction}:
+    if set(map(type, listed)) == PLAIN:
         return listed
     for position, action in enumerate(listed):
         if not isinstance(action, UserAction):
