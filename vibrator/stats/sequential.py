@@ -194,7 +194,7 @@ def _equal_steps(looks: int, alpha: float, shape: Callable[[float], float]) -> L
     def at(scale: float) -> Looks:
         return Looks(fractions, tuple(scale * shape(fraction) for fraction in fractions))
 
-    return at(brentq(lambda scale: sum(at(scale).stopping()) - alpha, 1.0, 6.0, xtol=1e-10))
+    return at(brentq(lambda scale: sum(at(scale).stopping()) - alpha, 0.0, FARTHEST, xtol=1e-10))
 
 
 class _Walk:
@@ -209,7 +209,7 @@ class _Walk:
         stopped = self._beyond(time, bound)
         gap, edge = math.sqrt(time - self.time), self._edge(time, bound)
         low, high = (max(-edge, self._reach(time, -1)), min(edge, self._reach(time, 1)))
-        x, weights = _gauss_legendre(math.ceil(6 * (high - low) / gap / 48) * 48)
+        x, weights = _gauss_legendre(max(math.ceil(6 * (high - low) / gap / 48), 1) * 48)
         nodes = (low + high) / 2 + (high - low) / 2 * x
         steps = nodes[:, None] - self.nodes - self.drift * gap**2
         density = np.exp(-((steps / gap) ** 2) / 2) @ self.mass / (gap * math.sqrt(2 * math.pi))
