@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from vibrator.errors import BadInput
+from vibrator.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
     from vibrator.intent.state import IntentState
@@ -44,6 +44,8 @@ def intent_columns(states: Mapping[str, IntentState], now: datetime) -> pd.DataF
 
 def join_columns(frame: pd.DataFrame, columns: pd.DataFrame, *, user: str) -> pd.DataFrame:
     """The frame with the columns of each row's user; a user that nobody scored has gaps."""
+    if user not in frame:
+        raise UnknownName(f"no column {user!r} names the users; there are {list(frame.columns)}")
     if clash := sorted(set(frame) & set(columns)):
         raise BadInput(f"the frame holds these columns already: {clash}")
     return frame.join(columns, on=user)
