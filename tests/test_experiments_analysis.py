@@ -262,7 +262,7 @@ def test_looks_off_the_plan_spend_by_lan_and_demets():
 
 
 def test_p_value_and_bound_of_a_look_agree():
-    for looked in ((0.25,), (0.25, 0.5), (0.2,), (0.3, 0.5, 1.0)):
+    for looked in ((0.25,), (0.25, 0.5), (0.2,), (0.3, 0.5, 1.0), (0.25, 0.5, 0.8)):
         schedule = Schedule(looked, 4)
         edge = schedule.bound(0.05)
         assert schedule.pvalue(edge) == pytest.approx(0.05, rel=1e-4)

@@ -89,6 +89,26 @@ def test_p_values_of_stopped_tests_are_uniform_under_the_null():
     assert np.mean(np.array(pvalues) <= 0.05) == pytest.approx(crossed[:400].any(axis=1).mean())
 
 
+@pytest.mark.parametrize(
+    "looked",
+    [(0.25, 0.5, 0.8, 1.0), (0.25, 0.5, 0.75, 0.9, 1.0), (0.25, 0.2501, 1.0), (0.1, 0.35, 1.0),
+     (0.5, 1.0), (1.0,)],
+)  # fmt: skip
+def test_a_plan_that_is_left_on_the_way_still_spends_alpha(looked):
+    """Every look by the bound that it had when it was taken, whatever came later."""
+    bounds = [Schedule(looked[: n + 1], 4).bound(0.05) for n in range(len(looked))]
+
+    assert sum(Looks(looked, tuple(bounds)).stopping()) == pytest.approx(0.05, abs=1e-8)
+
+
+def test_looks_ahead_are_those_that_the_plan_still_has():
+    assert Schedule((0.25,), 4).ahead(0.05) == obrien_fleming(4)
+    left = Schedule((0.25, 0.6), 4).ahead(0.05)
+    assert left.fractions == (0.25, 0.6, 0.75, 1.0)
+    assert left.bounds[1] == Schedule((0.25, 0.6), 4).bound(0.05)
+    assert sum(left.stopping()) == pytest.approx(0.05, abs=1e-8)
+
+
 def test_a_look_that_may_spend_nothing_stops_nothing():
     looks = lan_demets([0.001, 1.0])
 

@@ -37,11 +37,12 @@ def _band(line: Line, axes: Axes, place: int) -> str:
 
 def _curve(line: Line, axes: Axes, place: int) -> str:
     corners = _corners(numbers(line.x), line.y, step=line.step)
-    dot = ""
-    if len(corners) == 1:
-        x, y = axes.x(corners[0][0]), axes.y(corners[0][1])
-        dot = f'<circle class="dot c{colour(place)}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
-    return f'<polyline class="line c{colour(place)}" points="{_points(corners, axes)}"/>{dot}'
+    dotted = corners if line.dots or len(corners) == 1 else []
+    dots = "".join(
+        f'<circle class="dot c{colour(place)}" cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="4"/>'
+        for x, y in dotted
+    )
+    return f'<polyline class="line c{colour(place)}" points="{_points(corners, axes)}"/>{dots}'
 
 
 def _corners(xs: Sequence[float], ys: Sequence[float], *, step: bool) -> list[tuple[float, float]]:

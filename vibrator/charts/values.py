@@ -47,7 +47,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve, smooth or in steps, with or without a band around it; x may be times."""
+    """One curve, smooth or in steps, with or without a band around it; x may be times.
+
+    `dots` marks every point, where only the points count and the line between them leads the eye.
+    """
 
     label: str
     x: Sequence[Any]
@@ -55,6 +58,7 @@ class Line:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     step: bool = False
+    dots: bool = False
 
     def __post_init__(self) -> None:
         for name in ("y", "low", "high"):

@@ -22,7 +22,8 @@ def asking(run: Callable[..., None]) -> Callable[..., None]:
     >>> asking(run)(source="log", workers=2)
     log Where(workers=2)
     """
-    kinds = {name: kind for name, kind in get_type_hints(run).items() if name != "return"}
+    kinds = get_type_hints(run, include_extras=True)
+    kinds.pop("return", None)
     values: dict[str, Any] = {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
 
     def command(**given: Any) -> None:
@@ -50,7 +51,7 @@ def asking(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def _fields(kind: Any) -> list[Parameter]:
-    kinds = get_type_hints(kind)
+    kinds = get_type_hints(kind, include_extras=True)
     return [
         Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=kinds[one.name])
         for one in fields(kind)

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from vibrator.cli._asked import asking
+from vibrator.cli._files import json_object
 from vibrator.cli._output import Format, note, show
+from vibrator.cli._store import TENANT
+from vibrator.cli._trial import Book, Judged, Live, ids_in, plain, settings_in, shown
+from vibrator.errors import BadInput, UnknownName
 from vibrator.writing import safe_cell, write_text
 
 PANEL = "Learn"
 app = typer.Typer(help="Experiments: try, measure, learn, challenge.", no_args_is_help=True)
 
-LedgerPath = Annotated[str, typer.Option("--ledger", help="Path or sqlite:/// URL of the ledger.")]
 Domain = Annotated[str, typer.Option("--domain", help="What is experimented on.")]
 How = Annotated[Format, typer.Option("--format", help="table, json or csv.")]
-DEFAULT_LEDGER = "vibrator-experiments.db"
+BRIEF = ("metric", "variant", "difference", "interval_low", "interval_high", "adjusted", "better",
+         "says")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Asked by `run`: where units and measurements come from, if not from a store."""
+
+    measured: Annotated[
+        Path | None, typer.Option(help="CSV, JSON Lines or parquet: id and numbers of each unit.")
+    ] = None
+    units_from: Annotated[Path | None, typer.Option(help="New units: an id a line.")] = None
+    platform: Annotated[
+        str | None, typer.Option(help="youtube or instagram; without --measured simulated.")
+    ] = None
+    units: Annotated[int, typer.Option(min=0, help="Units a tick makes up to simulate.")] = 100
+
+    def adapter(self, primary: str) -> Any:
+        """The adapter over files, or over nothing at all."""
+        from vibrator.experiments.adapters import MeasuredAdapter, ShortVideoAdapter, measured_in
+
+        source = None if self.measured is None else measured_in(self.measured)
+        if source is not None and self.platform is None:
+            return MeasuredAdapter(source, primary)
+        return ShortVideoAdapter(self.platform or "youtube", source)
+
+    def new(self, start: int) -> list[str]:
+        """The units that take part from now on."""
+        if self.units_from is not None:
+            return ids_in(self.units_from)
+        return [] if self.measured else [f"unit-{start}-{place}" for place in range(self.units)]
 
 
 @app.command()
+@asking
 def run(
     config: Annotated[Path, typer.Option(help="JSON settings: domain, space, winner hints.")],
-    ledger: LedgerPath = DEFAULT_LEDGER,
-    measured: Annotated[
-        Path | None, typer.Option(help="CSV, JSON Lines or parquet: id and numbers of each unit.")
-    ] = None,
-    units_from: Annotated[Path | None, typer.Option(help="New units: an id a line.")] = None,
+    source: Source,
+    live: Live,
+    book: Book,
     assigned: Annotated[Path | None, typer.Option(help="Write as CSV who sees what.")] = None,
-    platform: Annotated[
-        str | None, typer.Option(help="youtube or instagram; without --measured simulated.")
-    ] = None,
     ticks: Annotated[int, typer.Option(min=1, help="How often to go through all stages.")] = 1,
-    units: Annotated[int, typer.Option(min=0, help="Units a tick makes up to simulate.")] = 100,
     planned: Annotated[int, typer.Option(min=2, help="Units an experiment takes in all.")] = 400,
     looks: Annotated[int, typer.Option(min=1, help="Planned looks at each.")] = 4,
     model: Annotated[
@@ -45,33 +75,30 @@ def run(
 ) -> None:
     """Go on with the loop where it stopped: propose, assign, collect, analyze, conclude, challenge.
 
-    Real units come from --units-from, what was measured of them from --measured; with neither,
-    short videos are simulated.
+    Decisions of an application come from --store. Else real units come from --units-from, what was
+    measured of them from --measured; with neither, short videos are simulated.
 
     Example: vibrator experiment run --config lab.json --units-from new.txt --measured units.csv
     """
-    from vibrator.errors import BadInput
-    from vibrator.experiments.config import AdaptiveConfig
     from vibrator.experiments.hypothesis import HypothesisEngine
-    from vibrator.experiments.ledger import Ledger
     from vibrator.experiments.loop import Loop, Plan
 
-    if not config.is_file():
-        raise BadInput(f"no file {config}: it holds domain, space and winner hints as JSON")
-    settings, book = AdaptiveConfig(config), Ledger(ledger)
-    adapter = _adapter(platform, measured, settings.primary_metric)
-    engine = HypothesisEngine(book, _model(model), space=settings.get("space"))
-    plan = Plan(planned=planned, looks=looks, min_items=settings.min_items_per_variant)
-    loop = Loop(book, adapter, engine, config=settings, plan=plan)
-    note(adapter.describe())
-    real = _ids(units_from) if units_from is not None else []
-    rows: list[dict[str, Any]] = []
-    for tick in range(1, ticks + 1):
-        made_up = [] if measured or units_from else range(units)
-        names = real or [f"unit-{len(book)}-{place}" for place in made_up]
-        steps = loop.tick(names, dry_run=dry_run).steps
-        rows += [{"tick": tick, **step.row()} for step in steps]
+    settings = settings_in(config)
+    with ExitStack() as opened:
+        adapter = _adapter(source, live, opened, (settings.primary_metric, book.tenant))
+        ledger = book.open(live.store)
+        engine = HypothesisEngine(ledger, _model(model), space=settings.get("space"))
+        plan = Plan(planned=planned, looks=looks, min_items=settings.min_items_per_variant)
+        loop = Loop(ledger, adapter, engine, config=settings, plan=plan)
+        note(adapter.describe())
+        rows: list[dict[str, Any]] = []
+        for tick in range(1, ticks + 1):
+            units = source.new(len(ledger)) if live.store is None else []
+            steps = loop.tick(units, dry_run=dry_run).steps
+            rows += [{"tick": tick, **step.row()} for step in steps]
     show(rows, how)
+    if live.store is not None:
+        _say_what_to_show(loop.state)
     if assigned is not None:
         _write_assigned(loop.state, assigned)
     if report is not None:
@@ -79,48 +106,53 @@ def run(
 
 
 @app.command()
+@asking
 def analyze(
-    data: Annotated[Path, typer.Argument(help="A row a unit: .csv, .jsonl, .parquet.")],
-    goal: Annotated[str, typer.Option(help="The column that decides.")],
-    variant: Annotated[str, typer.Option(help="The column that names the variant.")] = "variant",
-    control: Annotated[
-        str | None, typer.Option(help="The control; default: first by name.")
+    judged: Judged,
+    live: Live,
+    data: Annotated[
+        Path | None, typer.Argument(help="A row a unit: .csv, .jsonl, .parquet; or a --store.")
     ] = None,
-    kind: Annotated[str, typer.Option(help="mean, share, quantile or rank.")] = "mean",
-    covariate: Annotated[str | None, typer.Option(help="A column from before the start.")] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Its id in the decisions of a --store.")
+    ] = None,
+    variant: Annotated[str, typer.Option(help="The column that names the variant.")] = "variant",
     cluster: Annotated[str | None, typer.Option(help="The column that groups the rows.")] = None,
     pair: Annotated[str | None, typer.Option(help="The column that names the pair.")] = None,
-    planned: Annotated[int | None, typer.Option(help="Units in all at the last look.")] = None,
-    looks: Annotated[int, typer.Option(min=1, help="Planned looks.")] = 1,
+    verdict: Annotated[Path | None, typer.Option(help="Write the whole verdict as JSON.")] = None,
+    tenant: str = TENANT,
     how: How = Format.table,
 ) -> None:
-    """Judge one experiment from a file: the split, the effect, and what must not be concluded.
+    """Judge one experiment: the split, the effect, and what must not be concluded.
+
+    Its rows come from a file, or from the decisions that a --store logged under --experiment;
+    those of one user are read as a cluster.
 
     Example: vibrator experiment analyze units.csv --goal revenue --covariate before
     """
-    from vibrator.errors import BadInput
-    from vibrator.experiments.adapters.measured import table_in
     from vibrator.experiments.analysis import analyze as judge
-    from vibrator.experiments.design import Experiment, Metric, Variant
     from vibrator.experiments.estimators import Columns
+    from vibrator.experiments.verdict import STATES
 
-    frame = table_in(data)
-    if variant not in frame:
-        raise BadInput(f"no column {variant!r} in {data}; there are {list(frame.columns)}")
-    frame[variant] = frame[variant].astype(str)
-    labels = sorted(frame[variant].unique(), key=lambda label: (label != control, label))
-    if control is not None and control not in labels:
-        raise BadInput(f"no row of {data} is of the control {control!r}; there are {labels}")
-    experiment = Experiment(
-        id=data.stem, domain="file", variable=variant, variants=tuple(map(Variant, labels)),
-        metrics=(Metric(name=goal, kind=kind, covariate=covariate),),
-        mode="paired" if pair else "interleaved", planned=planned, looks=looks,
-    )  # fmt: skip
-    verdict = judge(experiment, frame, columns=Columns(variant, pair, cluster))
-    show([finding.row() for finding in verdict.findings], how)
-    note(f"{verdict.state}{f': {verdict.winner}' if verdict.winner else ''}")
-    for words in verdict.must_not:
+    if (data is None) == (live.store is None):
+        raise BadInput("rows come from a file or from --store URL --experiment ID: say one of them")
+    if data is not None:
+        frame, name = _table(data, variant, live), data.stem
+    else:
+        name = experiment or (judged.designed().id if judged.design else "")
+        with live.decisions(tenant) as log:
+            frame = shown(log, name, live.counting())
+        cluster = cluster or "user_id"
+    trial = judged.experiment(name, list(frame[variant].unique()), paired=pair is not None)
+    found = judge(trial, frame, columns=Columns(variant, pair, None if pair else cluster))
+    rows = [finding.row() for finding in found.findings]
+    brief = [{name: row[name] for name in BRIEF} for row in rows]
+    show(brief if how is Format.table else rows, how)
+    note(f"{found.state}{f': {found.winner}' if found.winner else ''} ({STATES[found.state]})")
+    for words in found.must_not:
         note(f"- {words}")
+    if verdict is not None:
+        write_text(verdict, plain(found.to_dict()) + "\n")
 
 
 @app.command()
@@ -152,51 +184,75 @@ def power(
 
 
 @app.command()
+@asking
 def assign(
     units: Annotated[list[str], typer.Argument(help="Ids of units.")],
-    experiment: Annotated[str, typer.Option(help="Id of the experiment.")],
-    weights: Annotated[str, typer.Option(help='JSON: {"a": 1, "b": 1}.')],
+    book: Book,
+    experiment: Annotated[
+        str | None, typer.Option(help="Id of an experiment of your own, with --weights.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help='JSON: {"a": 1, "b": 1}.')] = None,
     salt: Annotated[str, typer.Option(help="Changes every assignment.")] = "",
+    domain: Annotated[
+        str | None, typer.Option(help="Instead: what runs in this domain of the ledger.")
+    ] = None,
     how: How = Format.table,
 ) -> None:
-    """Who sees what, by stable hash.
+    """Who sees what, by stable hash: in one experiment, or in all that run in a domain.
 
     Example: vibrator experiment assign ada bruno --experiment hooks --weights '{"a":1,"b":1}'
     """
     from vibrator.experiments.assignment import Allocation
+    from vibrator.experiments.loop import load_state, showing
 
-    plan = Allocation(experiment_id=experiment, weights=_object("weights", weights), salt=salt)
-    pairs = zip(units, plan.assign(units), strict=True)
-    show([{"unit": unit, "variant": variant} for unit, variant in pairs], how)
+    if domain is not None:
+        if (experiment, weights, salt) != (None, None, ""):
+            raise BadInput("--domain reads it all from the ledger: say nothing else of it")
+        state = load_state(book.existing(), domain)
+        if not state.current:
+            raise UnknownName(f"nothing runs in the domain {domain!r} of {book.place()}")
+        rows: list[dict[str, Any]] = [
+            {"unit": unit, "experiment": name, "variant": arm.label, "params": plain(arm.params)}
+            for unit in units
+            for name, arm in showing(state, unit).items()
+        ]
+    elif experiment is None or weights is None:
+        raise BadInput("say --experiment ID --weights JSON, or --domain NAME of what runs there")
+    else:
+        shares = json_object(weights, "weights")
+        plan = Allocation(experiment_id=experiment, weights=shares, salt=salt)
+        pairs = zip(units, plan.assign(units), strict=True)
+        rows = [{"unit": unit, "variant": variant} for unit, variant in pairs]
+    show(rows, how)
 
 
 @app.command(name="import")
+@asking
 def import_records(
     source: Annotated[Path, typer.Argument(help="A JSON array, or JSON Lines (.jsonl).")],
-    ledger: LedgerPath = DEFAULT_LEDGER,
+    book: Book,
     keep_good: Annotated[bool, typer.Option("--keep-good", help="Let good rows in alone.")] = False,
 ) -> None:
     """Append records from a file, a torn one up to the tear.
 
     Example: vibrator experiment import old-ledger.json --ledger lab.db
     """
-    from vibrator.errors import BadInput
     from vibrator.experiments.interchange import import_json, import_jsonl
-    from vibrator.experiments.ledger import Ledger
 
     if not source.is_file():
         raise BadInput(f"no file {source}")
     read = import_jsonl if source.suffix == ".jsonl" else import_json
-    report = read(Ledger(ledger), source, keep_good=keep_good)
+    report = read(book.open(), source, keep_good=keep_good)
     note(f"{report.imported} records imported, {len(report.rejected)} refused")
     if report.torn_at is not None:
         note(f"{source} is torn: it ends well only up to byte {report.torn_at}")
 
 
 @app.command()
+@asking
 def export(
     target: Annotated[Path, typer.Argument(help="The JSON Lines file to write.")],
-    ledger: LedgerPath = DEFAULT_LEDGER,
+    book: Book,
 ) -> None:
     """Write the ledger as JSON Lines.
 
@@ -204,42 +260,67 @@ def export(
     """
     from vibrator.experiments.interchange import export_jsonl
 
-    note(f"{export_jsonl(_existing(ledger), target)} records written to {target}")
+    note(f"{export_jsonl(book.existing(), target)} records written to {target}")
 
 
 @app.command()
+@asking
 def report(
     target: Annotated[Path, typer.Argument(help="The HTML file to write.")],
     domain: Domain,
-    ledger: LedgerPath = DEFAULT_LEDGER,
+    book: Book,
 ) -> None:
     """Write the page of one domain: effects, looks, power left.
 
     Example: vibrator experiment report lab.html --domain short_video --ledger lab.db
     """
-    from vibrator.errors import UnknownName
-
-    book = _existing(ledger)
-    if domain not in (known := book.all_domains()) and book.load_state(domain)[0] is None:
-        raise UnknownName(f"no domain {domain!r} in {ledger}; there are {known}")
+    ledger = book.existing()
+    if domain not in (known := ledger.all_domains()) and ledger.load_state(domain)[0] is None:
+        raise UnknownName(f"no domain {domain!r} in {book.place()}; there are {known}")
     _write_report(ledger, domain, target)
 
 
-def _adapter(platform: str | None, measured: Path | None, primary: str) -> Any:
-    from vibrator.experiments.adapters import MeasuredAdapter, ShortVideoAdapter, measured_in
+def _adapter(source: Source, live: Live, opened: ExitStack, named: tuple[str, str]) -> Any:
+    from vibrator.experiments.adapters import DecisionLogAdapter
+    from vibrator.experiments.adapters.decision_log import MEASURED
+    from vibrator.experiments.adapters.port import PRIMARY
 
-    source = None if measured is None else measured_in(measured)
-    if source is not None and platform is None:
-        return MeasuredAdapter(source, primary)
-    return ShortVideoAdapter(platform or "youtube", source)
+    primary, tenant = named
+    counting = live.counting()
+    if live.store is None:
+        return source.adapter(primary)
+    given = ("measured", "units_from", "platform")
+    beside = [name for name in given if getattr(source, name) is not None]
+    if beside:
+        raise BadInput(f"units and measurements come from --store, so leave out {beside}")
+    if primary not in (PRIMARY, *MEASURED):
+        raise UnknownName(f"primary_metric of a store is one of {MEASURED}, got {primary!r}")
+    return DecisionLogAdapter(opened.enter_context(live.decisions(tenant)), counting)
 
 
-def _ids(path: Path) -> list[str]:
-    from vibrator.errors import BadInput
+def _table(data: Path, variant: str, live: Live) -> Any:
+    """The rows of a file, each with its variant as text."""
+    from vibrator.experiments.adapters.measured import table_in
 
-    if not path.is_file():
-        raise BadInput(f"no file {path}")
-    return [line.strip() for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    live.counting()  # refuses options that are about a store
+    frame = table_in(data)
+    if variant not in frame:
+        raise BadInput(f"no column {variant!r} in {data}; there are {list(frame.columns)}")
+    if frame[variant].isna().any():
+        row = int(frame[variant].isna().to_numpy().argmax())
+        raise BadInput(f"every row of {data} needs its {variant}, row {row} has none")
+    frame[variant] = frame[variant].astype(str)
+    return frame
+
+
+def _say_what_to_show(state: Any) -> None:
+    for experiment in state.current:
+        words = " or ".join(map(repr, experiment.labels))
+        note(
+            f"{experiment.variable} runs: let every decision's context say "
+            f'{{"experiments": {{"{experiment.id}": …}}}} with {words}, '
+            f"as `vibrator experiment assign USER --domain {experiment.domain}` hands them out"
+        )
 
 
 def _write_assigned(state: Any, target: Path) -> None:
@@ -249,7 +330,7 @@ def _write_assigned(state: Any, target: Path) -> None:
     columns = ["experiment", "variable", "unit", "variant", "params"]
     rows: list[tuple[str, ...]] = []
     for experiment in state.current:
-        params = {arm.label: json.dumps(dict(arm.params)) for arm in experiment.variants}
+        params = {arm.label: plain(dict(arm.params)) for arm in experiment.variants}
         rows += [
             (experiment.id, experiment.variable, safe_cell(i["item_id"]), v, params[v])
             for i in experiment.items
@@ -259,26 +340,15 @@ def _write_assigned(state: Any, target: Path) -> None:
     note(f"{len(rows)} assignments written to {target}")
 
 
-def _write_report(ledger: str, domain: str, target: Path) -> None:
+def _write_report(ledger: Any, domain: str, target: Path) -> None:
     from vibrator.experiments.report import page
 
-    write_text(target, page(_existing(ledger), domain))
+    write_text(target, page(ledger, domain))
     note(f"report written to {target}")
-
-
-def _existing(ledger: str) -> Any:
-    """The ledger, which has to be there: reading makes no new file."""
-    from vibrator.errors import BadInput
-    from vibrator.experiments.ledger import Ledger, path_of
-
-    if not Path(path_of(ledger)).is_file():
-        raise BadInput(f"no ledger at {ledger}")
-    return Ledger(ledger)
 
 
 def _model(name: str | None) -> Any:
     """`openai:NAME` or `anthropic:NAME`; keys come from the environment."""
-    from vibrator.errors import UnknownName
     from vibrator.http import AnthropicModel, OpenAIModel
 
     if name is None:
@@ -288,15 +358,3 @@ def _model(name: str | None) -> Any:
     if maker not in makers or not model:
         raise UnknownName(f"a model is named openai:NAME or anthropic:NAME, got {name!r}")
     return makers[maker](model)
-
-
-def _object(name: str, text: str) -> dict[str, Any]:
-    from vibrator.errors import BadInput
-
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise BadInput(f"{name} must be a JSON object, got {text!r}")
-    return value

@@ -1,11 +1,14 @@
 """Experiments: try, measure, learn, challenge."""
 
 from vibrator.experiments.adapters import (
+    Counting,
     DecisionLogAdapter,
     DomainAdapter,
+    Exposing,
     MeasuredAdapter,
     ShortVideoAdapter,
     decision_frame,
+    first_variant_of_each,
     measured_in,
 )
 from vibrator.experiments.analysis import Rules, analyze
@@ -27,10 +30,12 @@ __all__ = [
     "AnalysisResult",
     "Analyzer",
     "Columns",
+    "Counting",
     "DecisionLogAdapter",
     "DomainAdapter",
     "Experiment",
     "ExperimentState",
+    "Exposing",
     "Finding",
     "Holdout",
     "HypothesisEngine",
@@ -48,6 +53,7 @@ __all__ = [
     "analyze",
     "decision_frame",
     "export_jsonl",
+    "first_variant_of_each",
     "import_json",
     "import_jsonl",
     "measured_in",

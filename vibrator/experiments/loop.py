@@ -10,12 +10,12 @@ from itertools import chain, count
 from typing import Any
 
 from vibrator.actions import utc_now
-from vibrator.errors import BadInput
-from vibrator.experiments.adapters.port import DomainAdapter
+from vibrator.errors import BadInput, UnknownName
+from vibrator.experiments.adapters.port import CLUSTER, PRIMARY, DomainAdapter, Exposing
 from vibrator.experiments.analysis import Rules, analyze, schedule_of
 from vibrator.experiments.assignment import Allocation
 from vibrator.experiments.config import AdaptiveConfig
-from vibrator.experiments.design import UNTESTED, Experiment, ExperimentState, Metric
+from vibrator.experiments.design import UNTESTED, Experiment, ExperimentState, Metric, Variant
 from vibrator.experiments.estimators import Columns
 from vibrator.experiments.hypothesis import HypothesisEngine
 from vibrator.experiments.ledger import Ledger, Record
@@ -23,13 +23,16 @@ from vibrator.experiments.patterns import Analyzer
 from vibrator.experiments.verdict import Verdict
 from vibrator.stats.rows import Row
 
-PRIMARY = "primary_metric"
 PAIR = "pair"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How every proposed experiment is to be measured and judged."""
+    """How every proposed experiment is to be measured and judged.
+
+    A metric called "primary_metric" is the one that the settings name as theirs; where they name
+    none, it is what the adapter calls so.
+    """
 
     planned: int = 400
     looks: int = 4
@@ -38,11 +41,12 @@ class Plan:
     metrics: tuple[Metric, ...] = (Metric(name=PRIMARY),)
     rules: Rules = Rules()  # noqa: RUF009  # a frozen value
 
-    def of(self, candidate: Experiment) -> Experiment:
+    def of(self, candidate: Experiment, primary: str = PRIMARY) -> Experiment:
         """The candidate with this plan."""
+        metrics = [replace(m, name=primary) if m.name == PRIMARY else m for m in self.metrics]
         return replace(
             candidate, planned=self.planned, looks=self.looks, mode=self.mode,
-            min_items=self.min_items, metrics=self.metrics,
+            min_items=self.min_items, metrics=tuple(metrics),
         )  # fmt: skip
 
 
@@ -89,11 +93,25 @@ class Loop:
         """What runs, waits and was, as it was kept."""
         return load_state(self.ledger, self.config.domain)
 
-    def tick(self, units: Sequence[str] = (), *, dry_run: bool = False) -> Tick:
-        """Go once through all stages, new units (topics, people, decisions) taking part.
+    def showing(self, unit: str) -> dict[str, Variant]:
+        """What a unit is to see now: the variant of every running experiment, by its id.
 
+        Where an application decides for itself, this goes into the decision's context under
+        "experiments" (the labels, by id), so that an adapter can read there who saw what.
+        """
+        return showing(self.state, unit)
+
+    def tick(self, units: Sequence[str] = (), *, dry_run: bool = False) -> Tick:
+        """Go once through all stages, new units (topics, people) taking part.
+
+        An adapter that knows who saw what already, such as a decision log, brings its own units.
         A dry run collects and analyzes, asks no model, and keeps nothing.
         """
+        if units and isinstance(self.adapter, Exposing):
+            raise BadInput(
+                f"units are not given here: {self.adapter.describe()} say who saw what, "
+                f"got {len(units)}"
+            )
         text, version = self.ledger.load_state(self.config.domain)
         work = _Work(self, ExperimentState.from_json(text) if text else ExperimentState())
         work.challenge()
@@ -126,23 +144,37 @@ def load_state(ledger: Ledger, domain: str) -> ExperimentState:
     return ExperimentState.from_json(text) if text else ExperimentState()
 
 
+def showing(state: ExperimentState, unit: str) -> dict[str, Variant]:
+    """The variant of every running experiment that a unit is to see, by the experiment's id."""
+    chosen = {e.id: Allocation.of(e).assign_one(unit) for e in state.current}
+    return {e.id: arm for e in state.current for arm in e.variants if arm.label == chosen[e.id]}
+
+
 def frame_of(records: Iterable[Record], experiment: Experiment) -> Any:
     """The records of an experiment as the table that `analyze` reads."""
     import pandas as pd
 
     names = sorted({column for metric in experiment.metrics for column in metric.columns})
     rows = [
-        [record.variant, record.metric_values.get(PAIR), *(record.number(name) for name in names)]
+        [
+            record.variant,
+            *(record.metric_values.get(mark) for mark in (PAIR, CLUSTER)),
+            *(record.number(name) for name in names),
+        ]
         for record in records
     ]
-    frame = pd.DataFrame(rows, columns=["variant", PAIR, *names])
+    frame = pd.DataFrame(rows, columns=["variant", PAIR, CLUSTER, *names])
     return frame.astype(dict.fromkeys(names, float))
 
 
 def verdict_on(experiment: Experiment, records: Iterable[Record], rules: Rules) -> Verdict:
     """The analysis of an experiment's records."""
-    columns = Columns(pair=PAIR if experiment.mode == "paired" else None)
-    return analyze(experiment, frame_of(records, experiment), columns=columns, rules=rules)
+    frame = frame_of(records, experiment)
+    columns = Columns(
+        pair=PAIR if experiment.mode == "paired" else None,
+        cluster=CLUSTER if frame[CLUSTER].notna().any() else None,
+    )
+    return analyze(experiment, frame, columns=columns, rules=rules)
 
 
 class _Work:
@@ -176,7 +208,8 @@ class _Work:
             return
         candidates = self._candidates()
         for candidate in map(self._renamed, candidates):
-            self.state = self.state.enqueue(self.loop.plan.of(candidate))
+            planned = self.loop.plan.of(candidate, self.loop.config.primary_metric)
+            self.state = self.state.enqueue(planned)
             arms = " against ".join(candidate.labels)
             self.say("propose", candidate, f"{candidate.variable}: {arms} ({candidate.rationale})")
             if candidate.tier == UNTESTED:
@@ -196,7 +229,7 @@ class _Work:
     def _candidates(self) -> list[Experiment]:
         loop, domain = self.loop, self.loop.config.domain
         loop.engine.history, loop.engine.hints = self.state.history, loop.config.all_winner_hints()
-        analysis = Analyzer(loop.ledger, PRIMARY).analyze(domain)
+        analysis = Analyzer(loop.ledger, loop.config.primary_metric).analyze(domain)
         top, bottom = (
             [{"id": r.metric_values.get("item_id"), r.variable: r.variant, **r.metric_values}
              for r in some]
@@ -214,48 +247,90 @@ class _Work:
     def assign(self, units: Sequence[str]) -> None:
         """New units become items of every running experiment; known ones stay as they are."""
         for experiment in self.state.current:
-            known = {item.get(PAIR, item["item_id"]) for item in experiment.items}
-            fresh = [unit for unit in dict.fromkeys(units) if unit not in known]
-            items = _items(experiment, fresh)
+            if isinstance(self.loop.adapter, Exposing):
+                items = self._exposed(experiment, self.loop.adapter)
+            else:
+                known = {item.get(PAIR, item["item_id"]) for item in experiment.items}
+                items = _items(experiment, [u for u in dict.fromkeys(units) if u not in known])
             if items:
                 self.state = self.state.change(
                     replace(experiment, items=(*experiment.items, *items))
                 )
                 self.say("assign", experiment, f"{len(items)} items")
 
+    def _exposed(self, experiment: Experiment, adapter: Exposing) -> list[dict[str, Any]]:
+        """What was shown since the last tick; of whoever saw two variants, the first one counts."""
+        first = {item.get(CLUSTER): item["variant"] for item in experiment.items}
+        known = {item["item_id"] for item in experiment.items}
+        items, strange, crossed = [], 0, 0
+        for item in adapter.exposed(experiment.id):
+            if item["variant"] not in experiment.labels:
+                strange += 1
+            elif first.setdefault(item[CLUSTER], item["variant"]) != item["variant"]:
+                crossed += 1
+            elif item["item_id"] not in known:
+                items.append(item)
+        if strange:
+            self.say("assign", experiment, f"{strange} left out: of no variant that it has")
+        if crossed:
+            self.say("assign", experiment, f"{crossed} left out: theirs saw another variant first")
+        return items
+
     def collect(self) -> None:
         """What can be measured of the items that were not measured yet."""
         for experiment in self.state.current:
             waiting = [i["item_id"] for i in experiment.items if not i.get("measured")]
-            told = {row["id"]: row for row in self.loop.adapter.collect_metrics(waiting)}
-            signals = {name: self.loop.adapter.get_signals([row]) for name, row in told.items()}
-            ready = {name: s for name, s in signals.items() if s[PRIMARY] is not None}
+            values = self._measured(experiment, waiting) if waiting else {}
             items = tuple(
-                {**item, "measured": True} if item["item_id"] in ready else item
+                {**item, "measured": True} if item["item_id"] in values else item
                 for item in experiment.items
             )
             fresh = [
-                self._record(experiment, item, ready[item["item_id"]])
+                self._record(experiment, item, values[item["item_id"]])
                 for item in experiment.items
-                if item["item_id"] in ready and not item.get("measured")
+                if item["item_id"] in values and not item.get("measured")
             ]
             self.records += fresh
             self.state = self.state.change(replace(experiment, items=items))
             if waiting:
                 self.say("collect", experiment, f"{len(fresh)} of {len(waiting)} items measured")
 
+    def _measured(
+        self, experiment: Experiment, waiting: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """The values of every item of which all goals are known."""
+        adapter, told = self.loop.adapter, {}
+        for row in adapter.collect_metrics(waiting):
+            signals = adapter.get_signals([row])
+            told[row["id"]] = {
+                **signals["secondary_metrics"],
+                PRIMARY: signals[PRIMARY],
+                "simulated": bool(signals.get("simulated")),
+            }
+        goals = [c for m in experiment.metrics if m.role == "goal" for c in m.columns]
+        for name in goals:
+            if told and not any(name in values for values in told.values()):
+                known = sorted({n for values in told.values() for n in values} - {"simulated"})
+                raise UnknownName(
+                    f"{experiment.id} is judged by {name!r}, which is not measured; there are "
+                    f"{known} ({adapter.describe()})"
+                )
+        return {
+            item: values
+            for item, values in told.items()
+            if all(values.get(name) is not None for name in goals)
+        }
+
     def _record(
-        self, experiment: Experiment, item: Mapping[str, Any], signals: Mapping[str, Any]
+        self, experiment: Experiment, item: Mapping[str, Any], values: Mapping[str, Any]
     ) -> Record:
-        marks = {"item_id": item["item_id"], "simulated": bool(signals.get("simulated"))}
-        if PAIR in item:
-            marks[PAIR] = item[PAIR]
+        marks = {mark: item[mark] for mark in ("item_id", PAIR, CLUSTER) if mark in item}
         return Record(
             domain=experiment.domain,
             experiment_id=experiment.id,
             variable=experiment.variable,
             variant=item["variant"],
-            metric_values={**signals["secondary_metrics"], PRIMARY: signals[PRIMARY], **marks},
+            metric_values={**values, **marks},
             timestamp=self.now.isoformat(),
         )
 
@@ -266,7 +341,7 @@ class _Work:
                 *self.loop.ledger.query(experiment.domain, experiment_id=experiment.id),
                 *(r for r in self.records if r.experiment_id == experiment.id),
             ]
-            if not _due(experiment, len(records)):
+            if not _due(experiment, _units(records)):
                 continue
             verdict = verdict_on(experiment, records, self.loop.plan.rules)
             self.verdicts.append(verdict)
@@ -298,6 +373,12 @@ def _items(experiment: Experiment, units: Sequence[str]) -> list[dict[str, Any]]
     return [
         {"item_id": unit, "variant": variant} for unit, variant in zip(units, variants, strict=True)
     ]
+
+
+def _units(records: Sequence[Record]) -> int:
+    """How many rows, or people where rows come from people, were measured."""
+    whose = [r.metric_values.get(CLUSTER, place) for place, r in enumerate(records)]
+    return len(set(whose))
 
 
 def _due(experiment: Experiment, measured: int) -> bool:

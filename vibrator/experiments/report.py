@@ -10,15 +10,20 @@ from typing import Any
 
 from vibrator.charts import Bar, Frame, Line, Mark, bar_chart, line_chart, percent, table
 from vibrator.charts import page as html_page
+from vibrator.experiments.adapters.port import PRIMARY
 from vibrator.experiments.analysis import ALWAYS_VALID_FROM, Rules
-from vibrator.experiments.design import Experiment
+from vibrator.experiments.design import Experiment, ExperimentState
 from vibrator.experiments.ledger import Ledger
-from vibrator.experiments.loop import PRIMARY, load_state, verdict_on
+from vibrator.experiments.loop import load_state, verdict_on
 from vibrator.experiments.patterns import Analyzer
 from vibrator.experiments.program import program
 from vibrator.experiments.verdict import STATES, Verdict
 from vibrator.stats.power import power_left
-from vibrator.stats.sequential import lan_demets, obrien_fleming
+from vibrator.stats.schedule import Schedule
+from vibrator.stats.sequential import Looks, obrien_fleming
+
+ON_PLAN = "on their steps: O'Brien-Fleming's bounds"
+OFF_PLAN = "some came off their steps: from there on Lan and DeMets' bounds, the same error in all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,7 @@ class Overview:
 def overview(ledger: Ledger, domain: str, *, rules: Rules = Rules()) -> Overview:  # noqa: B008
     """Everything the page shows; running experiments only as may be looked at any time."""
     state = load_state(ledger, domain)
-    analysis = Analyzer(ledger, PRIMARY).analyze(domain)
+    analysis = Analyzer(ledger, _primary(state)).analyze(domain)
     trying = {experiment.variable for experiment in state.current}
     return Overview(
         domain=domain,
@@ -58,6 +63,17 @@ def overview(ledger: Ledger, domain: str, *, rules: Rules = Rules()) -> Overview
         program=tuple(entry.row() for entry in program(state.history, alpha=rules.alpha)),
         patterns=tuple(p.row() for p in analysis.winning_patterns if p.variable not in trying),
     )
+
+
+def _primary(state: ExperimentState) -> str:
+    """The first goal of the latest experiment; records of a ledger alone call it as the port does.
+
+    Where the settings named another metric on the way, this is the one that they name now.
+    """
+    running = [e.to_dict() for e in (*state.current, *state.queue)]
+    goals = [m["name"] for e in (*running, *reversed(state.history))
+             for m in e.get("metrics") or () if m.get("role", "goal") == "goal"]  # fmt: skip
+    return goals[0] if goals else PRIMARY
 
 
 def fragments(view: Overview) -> list[str]:
@@ -107,7 +123,8 @@ def _running(ledger: Ledger, experiment: Experiment, rules: Rules) -> dict[str, 
         "looks": experiment.looks,
         "looked": list(experiment.looked),
         "bounds": list(_bounds(experiment, rules)),
-        "power_left": _power_left(verdict, rules),
+        "off_plan": _is_off_plan(experiment),
+        "power_left": _power_left(experiment, verdict, rules),
         "effects": [
             _effect(f.metric, f.variant, f.difference, (f.always_valid.low, f.always_valid.high))
             for f in verdict.findings
@@ -126,6 +143,7 @@ def _concluded(entry: Mapping[str, Any]) -> dict[str, Any]:
         "state": outcome.get("state") or outcome.get("reason", ""),
         "winner": outcome.get("winner"),
         "units": outcome.get("units", {}),
+        "look": outcome.get("look"),
         "must_not": outcome.get("must_not", []),
         "effects": [
             _effect(f["metric"], f["variant"], f["difference"], ends)
@@ -143,19 +161,32 @@ def _effect(
     return {"label": name, "difference": difference, "low": low, "high": high}
 
 
+def _looks(experiment: Experiment, rules: Rules) -> Looks:
+    """The looks taken and the ones that the plan still has, with the |z| that stops at each."""
+    if not experiment.looked:
+        return obrien_fleming(experiment.looks, alpha=rules.alpha)
+    return Schedule(experiment.looked, experiment.looks).ahead(rules.alpha)
+
+
 def _bounds(experiment: Experiment, rules: Rules) -> Iterator[tuple[float, float]]:
-    """Every planned look with the |z| that stops there."""
+    """Every look that can stop; one that came too early to spend anything cannot."""
     if experiment.planned is not None:
-        looks = obrien_fleming(experiment.looks, alpha=rules.alpha)
-        yield from zip(looks.fractions, looks.bounds, strict=True)
+        looks = _looks(experiment, rules)
+        pairs = zip(looks.fractions, looks.bounds, strict=True)
+        yield from ((share, bound) for share, bound in pairs if math.isfinite(bound))
 
 
-def _power_left(verdict: Verdict, rules: Rules) -> float | None:
+def _is_off_plan(experiment: Experiment) -> bool:
+    looked = experiment.looked
+    return bool(looked) and not Schedule(looked, experiment.looks).on_plan
+
+
+def _power_left(experiment: Experiment, verdict: Verdict, rules: Rules) -> float | None:
     """For the first goal, if what was seen so far goes on to the last look."""
     goals = [finding for finding in verdict.findings if finding.role == "goal"]
     if not goals or verdict.final:
         return None
-    critical = lan_demets((*verdict.schedule.looked, 1.0), alpha=rules.alpha).bounds[-1]
+    critical = _looks(experiment, rules).bounds[-1]
     return power_left(goals[0].difference / goals[0].se, verdict.look, critical=critical)
 
 
@@ -164,7 +195,7 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
     facts = [
         f"{entry['share']:.0%} of the plan ({arms})",
         f"Check of the split: {entry['split']}",
-        f"{len(entry['looked'])} of {entry['looks']} looks taken",
+        f"Looks planned: {entry['looks']}, taken: {_shares(entry['looked'])}",
     ]
     if entry["power_left"] is not None:
         left = percent(entry["power_left"]) if entry["power_left"] >= 0.01 else "Less than 1%"
@@ -174,20 +205,27 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
     if not entry["effects"]:
         yield f"<p>Effects are shown from {ALWAYS_VALID_FROM} units an arm on.</p>"
     if entry["bounds"]:
-        fractions, bounds = zip(*entry["bounds"], strict=True)
-        line = Line("stops beyond", fractions, bounds)
-        frame = Frame(
-            title="Planned looks", subtitle="the |z| that stops at each share of the plan",
-            x_label="share of the plan", y_label="|z|", x_range=(0.0, 1.0),
-            x_format=percent, height=220,
-        )  # fmt: skip
-        yield line_chart([line], frame, [Mark(entry["share"], "now", axis="x")])
+        yield _looks_chart(entry)
+
+
+def _looks_chart(entry: Mapping[str, Any]) -> str:
+    fractions, bounds = zip(*entry["bounds"], strict=True)
+    frame = Frame(
+        title="Looks, taken and to come",
+        subtitle=OFF_PLAN if entry["off_plan"] else ON_PLAN,
+        x_label="share of the plan", y_label="|z| that stops", x_range=(0.0, 1.0),
+        x_format=percent, height=240,
+    )  # fmt: skip
+    line = Line("stops beyond", fractions, bounds, dots=True)
+    return line_chart([line], frame, [Mark(entry["share"], "now", axis="x")])
 
 
 def _concluded_parts(entry: Mapping[str, Any]) -> Iterator[str]:
     won = f": {entry['winner']} won" if entry["winner"] else ""
+    arms = ", ".join(f"{label} {count}" for label, count in entry["units"].items())
+    at = f", at {entry['look']:.0%} of the plan ({arms})" if entry["look"] is not None else ""
     yield _heading(
-        f"{entry['variable']}: {entry['tried']}", f"{STATES[entry['state']].capitalize()}{won}"
+        f"{entry['variable']}: {entry['tried']}", f"{STATES[entry['state']].capitalize()}{won}{at}"
     )
     yield from _bars(entry, "Effects", "intervals of the look that concluded it")
     if entry["must_not"]:
@@ -200,6 +238,10 @@ def _bars(entry: Mapping[str, Any], title: str, subtitle: str) -> Iterator[str]:
     if bars:
         frame = Frame(title=title, subtitle=subtitle, x_label="difference from the control")
         yield bar_chart(bars, frame)
+
+
+def _shares(looked: Sequence[float]) -> str:
+    return ", ".join(f"{look:.0%}" for look in looked) or "none"
 
 
 def _heading(title: str, words: str) -> str:

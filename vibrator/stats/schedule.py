@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import takewhile
 
 from scipy.optimize import brentq
 from scipy.stats import norm
@@ -12,14 +13,15 @@ from vibrator.errors import BadInput
 from vibrator.stats.sequential import Looks, lan_demets, obrien_fleming
 
 SMALLEST = 1e-12  # p-values below it are told as it
+LARGEST = 0.9  # those above it as 1 where looks left the plan: beyond, bounds grow again
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """The shares of information at all looks so far, the last one now, of so many planned.
 
-    Looks on the equal steps of the plan take O'Brien-Fleming's bounds; others take those of Lan
-    and DeMets, which spend the same error at whatever moments were chosen.
+    Looks on the equal steps of the plan take O'Brien-Fleming's bounds; from the first one off its
+    step on they take those of Lan and DeMets, which share out the error that is left.
 
     >>> [round(Schedule(looked, planned=4).bound(0.05), 3) for looked in ((0.25,), (0.2,))]
     [4.049, 4.877]
@@ -41,11 +43,16 @@ class Schedule:
     @property
     def on_plan(self) -> bool:
         """Whether every look so far stands on its step."""
-        steps = [(place + 1) / self.planned for place in range(len(self.looked))]
-        return all(
-            math.isclose(look, step, abs_tol=1e-9)
-            for look, step in zip(self.looked, steps, strict=True)
+        return self._on_steps == len(self.looked)
+
+    @property
+    def _on_steps(self) -> int:
+        """How many looks there were before the first one off its step."""
+        stands = (
+            math.isclose(look, (place + 1) / self.planned, abs_tol=1e-9)
+            for place, look in enumerate(self.looked)
         )
+        return sum(takewhile(bool, stands))
 
     def bound(self, alpha: float) -> float:
         """The |z| that stops now."""
@@ -53,9 +60,15 @@ class Schedule:
 
     def bounds(self, alpha: float) -> tuple[float, ...]:
         """The |z| that stopped or stops at every look so far."""
-        if self.on_plan:
-            return obrien_fleming(self.planned, alpha=alpha).bounds[: len(self.looked)]
-        return lan_demets(self.looked, alpha=alpha).bounds
+        kept = obrien_fleming(self.planned, alpha=alpha).bounds[: self._on_steps]
+        return lan_demets(self.looked, alpha=alpha, kept=kept).bounds
+
+    def ahead(self, alpha: float) -> Looks:
+        """What would stop at the looks that the plan still has, if they come on their steps."""
+        steps = [(place + 1) / self.planned for place in range(self.planned)]
+        left = [step for step in steps if step > self.looked[-1] + 1e-9]
+        whole = Schedule((*self.looked, *left), self.planned)
+        return Looks(whole.looked, whole.bounds(alpha))
 
     def stopped_pvalue(self, z: float, *, alpha: float) -> float:
         """The p-value of a test that stopped here: earlier stops count as more extreme.
@@ -72,7 +85,7 @@ class Schedule:
             return float(2 * norm.sf(abs(z)))
         if self.on_plan:
             return self._planned_pvalue(abs(z))
-        low, high = math.log(SMALLEST), math.log(0.999)
+        low, high = math.log(SMALLEST), math.log(LARGEST)
 
         def excess(log_alpha: float) -> float:
             return min(self.bound(math.exp(log_alpha)), 40.0) - abs(z)

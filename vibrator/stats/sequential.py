@@ -173,12 +173,21 @@ def lan_demets(
     *,
     alpha: float = 0.05,
     spending: Callable[..., float] = obrien_fleming_spending,
+    kept: Sequence[float] = (),
 ) -> Looks:
-    """Bounds for looks nobody planned: each spends what the spending function allows by then."""
+    """Bounds for looks nobody planned: each spends what the spending function allows by then.
+
+    `kept` are bounds that the first looks had from elsewhere; what those spent is gone.
+
+    >>> looks = lan_demets((0.25, 0.4, 1.0), kept=obrien_fleming(4).bounds[:1])
+    >>> round(sum(looks.stopping()), 6)
+    0.05
+    """
     Looks(tuple(fractions), tuple(fractions))  # refuses fractions that do not rise
-    walk, bounds, spent = _Walk(0.0), [], 0.0
-    for fraction in fractions:
-        allowed = spending(fraction, alpha=alpha)
+    walk, bounds = _Walk(0.0), list(kept)
+    spent = sum(map(walk.step, fractions, kept))
+    for fraction in fractions[len(bounds) :]:
+        allowed = max(spending(fraction, alpha=alpha), spent)
         bounds.append(walk.bound_for(fraction, allowed - spent))
         walk.step(fraction, bounds[-1])
         spent = allowed
@@ -188,6 +197,8 @@ def lan_demets(
 def _equal_steps(looks: int, alpha: float, shape: Callable[[float], float]) -> Looks:
     if looks < 1:
         raise BadInput(f"looks must be at least 1, got {looks}")
+    if looks == 1:
+        return Looks((1.0,), (float(norm.isf(_error(alpha) / 2)),))
     _error(alpha)
     fractions = tuple((look + 1) / looks for look in range(looks))
 

@@ -2,37 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from vibrator.actions import utc_now
+from vibrator.checks import require_finite
 from vibrator.decisions import Decision, Outcome
-from vibrator.experiments.adapters.port import compared, mean_of
+from vibrator.errors import BadInput
+from vibrator.experiments.adapters.port import CLUSTER, compared, mean_of
 from vibrator.stores.ports import DecisionLog, Which
 
 EXPERIMENTS = "experiments"  # where a decision's context says which variant it was made under
+MEASURED = ("reward", "dwell_ms", "acted")  # what is known of a decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """Which outcomes answer a decision: those `within` a time of it, or all there are.
+
+    With `within`, a decision is read when its time is over, so that each has the same time to be
+    answered. One without a reward by then earned `unrewarded`; if that is None, it was not
+    measured, and only people who answer are compared.
+    """
+
+    within: timedelta | None = None
+    unrewarded: float | None = None
+    clock: Callable[[], datetime] = utc_now
+
+    def __post_init__(self) -> None:
+        if self.within is not None and self.within <= timedelta(0):
+            raise BadInput(f"within must be a time after the decision, got {self.within}")
+        if self.unrewarded is None:
+            return
+        require_finite("unrewarded", self.unrewarded)
+        if self.within is None:
+            raise BadInput(
+                "unrewarded needs `within`: without it a decision of just now would count as "
+                "one that nobody answered"
+            )
+
+    def is_due(self, decision: Decision) -> bool:
+        """Whether the time of this decision is over."""
+        return self.within is None or self.clock() >= decision.at + self.within
+
+    def measured(self, decision: Decision, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+        """Sums over the outcomes that count; what none of them told stays None."""
+        counted = [o for o in outcomes if self.within is None or o.at <= decision.at + self.within]
+        row: dict[str, Any] = {"id": decision.decision_id, "acted": int(decision.acted)}
+        for name in ("reward", "dwell_ms"):
+            values = [value for o in counted if (value := getattr(o, name)) is not None]
+            row[name] = float(sum(values)) if values else None
+        if row["reward"] is None:
+            row["reward"] = self.unrewarded
+        return row
 
 
 class DecisionLogAdapter:
     """An item is a decision; what it measures is the reward, the dwell and whether it acted.
 
-    A decision without an outcome has no reward yet: it is left out until one comes.
+    Who saw what is read from the log too (`exposed`): a loop hands out nothing here, the
+    application does when it decides, and writes the variant into the decision's context.
     """
 
-    def __init__(self, log: DecisionLog) -> None:
-        self.log = log
+    def __init__(self, log: DecisionLog, counting: Counting = Counting()) -> None:
+        self.log, self.counting = log, counting
+
+    def exposed(self, experiment_id: str) -> list[dict[str, Any]]:
+        """The decisions made under an experiment, each with its user under another name.
+
+        The name is a hash, so that who is forgotten in the store is in no ledger either.
+        """
+        return [
+            {
+                "item_id": decision.decision_id,
+                "variant": variant,
+                CLUSTER: _pseudonym(experiment_id, decision.user_id),
+            }
+            for decision, variant in _exposures(self.log, experiment_id)
+        ]
 
     def collect_metrics(self, item_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """One row a decision that has an outcome; several outcomes add up."""
-        told = _outcomes(self.log)
-        wanted = [decision_id for decision_id in item_ids if decision_id in told]
-        return [_measured(*told[decision_id]) for decision_id in wanted]
+        """One row a decision whose time is over; several outcomes add up."""
+        wanted, told = set(item_ids), _outcomes(self.log)
+        known = {d.decision_id: d for d in self.log.decisions(Which()) if d.decision_id in wanted}
+        return [
+            self.counting.measured(decision, told.get(name, ()))
+            for name in item_ids
+            if (decision := known.get(name)) is not None and self.counting.is_due(decision)
+        ]
 
     def get_signals(self, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The mean reward, beside it the mean dwell and the share that acted."""
-        names = ("dwell_ms", "acted")
+        """The mean reward; beside it all that is measured, by name."""
         return {
             "primary_metric": mean_of(metrics, "reward"),
-            "secondary_metrics": {name: mean_of(metrics, name) for name in names},
+            "secondary_metrics": {name: mean_of(metrics, name) for name in MEASURED},
             "simulated": False,
         }
 
@@ -47,40 +113,62 @@ class DecisionLogAdapter:
         return "decisions of this application, by their rewards"
 
 
-def decision_frame(log: DecisionLog, experiment_id: str) -> Any:
+def decision_frame(log: DecisionLog, experiment_id: str, counting: Counting = Counting()) -> Any:
     """A table with one row a decision of an experiment: variant, user_id, reward, dwell_ms, acted.
 
     The variant is read from `decision.context["experiments"][experiment_id]`, where it was written
     when the decision was made. Decisions of one user are not independent: analyse them with
-    `Columns(cluster="user_id")`.
+    `Columns(cluster="user_id")`, after `first_variant_of_each` if somebody saw two variants.
     """
     import pandas as pd
 
     told = _outcomes(log)
-    rows = []
-    for decision in log.decisions(Which()):
-        variant = decision.context.get(EXPERIMENTS, {}).get(experiment_id)
-        if variant is not None:
-            outcomes = told[decision.decision_id][1] if decision.decision_id in told else []
-            rows.append(
-                {**_measured(decision, outcomes), "variant": variant, "user_id": decision.user_id}
-            )
+    rows = [
+        {
+            **counting.measured(decision, told.get(decision.decision_id, ())),
+            "variant": variant,
+            "user_id": decision.user_id,
+        }
+        for decision, variant in _exposures(log, experiment_id)
+        if counting.is_due(decision)
+    ]
     columns = ["id", "variant", "user_id", "reward", "dwell_ms", "acted"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype({"reward": float, "dwell_ms": float, "acted": float})
 
 
-def _outcomes(log: DecisionLog) -> dict[str, tuple[Decision, list[Outcome]]]:
-    told: dict[str, tuple[Decision, list[Outcome]]] = {}
+def first_variant_of_each(frame: Any) -> Any:
+    """The rows of a decision frame that a user saw under the first variant they were shown.
+
+    Somebody sees two where weights changed, or where two ids turned out to be one person.
+    """
+    return frame[frame["variant"] == frame.groupby("user_id")["variant"].transform("first")]
+
+
+def experiments_in(log: DecisionLog) -> list[str]:
+    """The experiments that decisions of this log were made under."""
+    return sorted({name for d in log.decisions(Which()) for name in _variants(d)})
+
+
+def _exposures(log: DecisionLog, experiment_id: str) -> Iterator[tuple[Decision, Any]]:
+    for decision in log.decisions(Which()):
+        variant = _variants(decision).get(experiment_id)
+        if variant is not None:
+            yield decision, variant
+
+
+def _variants(decision: Decision) -> Mapping[str, Any]:
+    """What a decision says of experiments; the application may keep something else there."""
+    found = decision.context.get(EXPERIMENTS)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _outcomes(log: DecisionLog) -> dict[str, list[Outcome]]:
+    told: dict[str, list[Outcome]] = {}
     for _, decision, outcome in log.outcomes(Which()):
-        told.setdefault(decision.decision_id, (decision, []))[1].append(outcome)
+        told.setdefault(decision.decision_id, []).append(outcome)
     return told
 
 
-def _measured(decision: Decision, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Sums over the outcomes; what no outcome told stays None."""
-    row: dict[str, Any] = {"id": decision.decision_id, "acted": int(decision.acted)}
-    for name in ("reward", "dwell_ms"):
-        values = [value for o in outcomes if (value := getattr(o, name)) is not None]
-        row[name] = float(sum(values)) if values else None
-    return row
+def _pseudonym(experiment_id: str, user_id: str) -> str:
+    return hashlib.blake2b(f"{experiment_id}\x1f{user_id}".encode(), digest_size=8).hexdigest()

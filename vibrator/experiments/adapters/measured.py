@@ -8,7 +8,7 @@ from typing import Any
 
 from vibrator.checks import require_text
 from vibrator.errors import BadInput
-from vibrator.experiments.adapters.port import Source, compared, signals
+from vibrator.experiments.adapters.port import Source, compared, number_in, signals
 
 ID = "id"
 
@@ -32,8 +32,8 @@ class MeasuredAdapter:
         return self.source(item_ids)
 
     def get_signals(self, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The mean of the primary column over the items that have it, the others beside it."""
-        return signals(metrics, lambda item: item.get(self.primary))
+        """The mean of the primary column over the items that have it; beside it every column."""
+        return signals(metrics, lambda item: number_in(item, self.primary))
 
     def format_context(
         self, top_items: Sequence[Mapping[str, Any]], bottom_items: Sequence[Mapping[str, Any]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vibrator.errors import UnknownName
-from vibrator.experiments.adapters.port import Source, compared, signals
+from vibrator.experiments.adapters.port import Source, compared, number_in, signals
 
 
 class ShortVideoAdapter:
@@ -54,8 +54,7 @@ class ShortVideoAdapter:
 
 def view_percentage(item: Mapping[str, Any]) -> float | None:
     """YouTube: the average percentage of the video that was watched."""
-    value = item.get("avg_view_pct")
-    return None if value is None else float(value)
+    return number_in(item, "avg_view_pct")
 
 
 def engagement(item: Mapping[str, Any]) -> float | None:
@@ -64,8 +63,8 @@ def engagement(item: Mapping[str, Any]) -> float | None:
     >>> engagement({"saves": 10, "shares": 5, "comments": 5, "likes": 50, "reach": 1000})
     10.0
     """
-    parts = [item.get(name) for name in ("saves", "shares", "comments", "likes")]
-    reach = item.get("reach")
+    parts = [number_in(item, name) for name in ("saves", "shares", "comments", "likes")]
+    reach = number_in(item, "reach")
     if not reach or None in parts:
         return None
     weighted = sum(weight * part for weight, part in zip((3, 2, 2, 1), parts, strict=True) if part)
