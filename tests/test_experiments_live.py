@@ -1,4 +1,4 @@
-"""An application decides, the shell experiments on what it logged: who saw what, what came of it."""
+"""An application decides, the shell experiments on what it logged: who saw what, what came."""
 
 import json
 from datetime import UTC, datetime, timedelta

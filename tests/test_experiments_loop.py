@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from vibrator.cli import build
 from vibrator.errors import BadInput, UnknownName, VersionConflict
-from vibrator.experiments.adapters import measured_in
+from vibrator.experiments.adapters import MeasuredAdapter, measured_in
 from vibrator.experiments.adapters.port import mean_of
 from vibrator.experiments.config import AdaptiveConfig
 from vibrator.experiments.hypothesis import HypothesisEngine
@@ -18,6 +18,7 @@ from vibrator.experiments.ledger import Ledger, Record
 from vibrator.experiments.loop import Loop, Plan, load_state
 from vibrator.experiments.program import program, usual_effects
 from vibrator.experiments.report import fragments, overview, page
+from vibrator.stats.sequential import Looks
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPACE = {"hook": ["claim", "question", "number"]}
@@ -168,6 +169,32 @@ def test_the_page_shows_what_may_be_looked_at(tmp_path):
     json.dumps(view.running, allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("taken", "shown", "words"),
+    [
+        ([100, 100], (0.25, 0.5, 0.75, 1.0), "on their steps"),
+        ([120, 80], (0.3, 0.5, 0.75, 1.0), "came off their steps"),
+        ([340], (0.85, 1.0), "came off their steps"),
+    ],
+)
+def test_the_page_draws_the_looks_that_were_taken_and_those_to_come(tmp_path, taken, shown, words):
+    """With the bounds by which they are judged, which add up to the error allowed."""
+    loop = open_lab(tmp_path)
+    loop.adapter.rng, loop.engine.space = np.random.default_rng(2), {"hook": ["claim", "number"]}
+    for place, count in enumerate(taken):
+        loop.tick([f"{place}-{n}" for n in range(count)])
+    loop.tick()
+    running = overview(loop.ledger, "video").running[0]
+
+    assert tuple(share for share, _ in running["bounds"]) == pytest.approx(shown)
+    assert len(running["looked"]) == len(taken)
+    looks = Looks(*map(tuple, zip(*running["bounds"], strict=True)))
+    assert sum(looks.stopping()) == pytest.approx(0.05, abs=1e-8)
+    html = page(loop.ledger, "video")
+    assert words in html
+    assert f"taken: {', '.join(f'{look:.0%}' for look in running['looked'])}" in html
+
+
 def test_the_page_shows_no_interval_before_there_is_one(tmp_path):
     loop = open_lab(tmp_path)
     loop.tick([f"u{n}" for n in range(20)])
@@ -235,6 +262,67 @@ def test_words_of_a_domain_cannot_break_the_page(tmp_path):
 
     assert "<b>a" not in html
     assert "&lt;b&gt;a" in html
+
+
+def two_sided(loop):
+    """Questions are read longer and clicked less; every item of the loop is measured at once."""
+    rng = np.random.default_rng(4)
+
+    def source(ids):
+        shown = {i["item_id"]: i["variant"] for e in loop.state.current for i in e.items}
+        return [
+            {"id": name, "minutes": (sign := 1 if shown[name] == "question" else -1) + rng.normal(),
+             "clicks": -sign + rng.normal()}
+            for name in ids if name in shown
+        ]  # fmt: skip
+
+    return MeasuredAdapter(source, "minutes")
+
+
+@pytest.mark.parametrize(("named", "winner"), [("minutes", "question"), ("clicks", "claim"),
+                                               ("primary_metric", "question")])  # fmt: skip
+def test_the_settings_name_what_decides(tmp_path, named, winner):
+    loop = open_lab(tmp_path, planned=100, looks=1)
+    loop.adapter, loop.engine.space = two_sided(loop), {"hook": ["claim", "question"]}
+    loop.config.set("primary_metric", named)
+    for _ in range(2):
+        loop.tick([f"u{n}" for n in range(100)])
+
+    done = loop.state.history[0]
+    assert done["outcome"]["winner"] == winner
+    assert [m["name"] for m in done["metrics"]] == [named]
+    assert f"{named}: question" in page(loop.ledger, "video")
+    assert overview(loop.ledger, "video").patterns[0]["variant"] == winner
+
+
+def test_a_running_experiment_is_judged_by_what_it_was_planned_for(tmp_path):
+    loop = open_lab(tmp_path, planned=100, looks=1)
+    loop.adapter, loop.engine.space = two_sided(loop), {"hook": ["claim", "question"]}
+    loop.config.set("primary_metric", "minutes")
+    loop.tick([f"u{n}" for n in range(100)])
+    loop.config.set("primary_metric", "clicks")
+    loop.tick()
+
+    assert loop.state.history[0]["outcome"]["winner"] == "question"
+
+
+def test_a_metric_that_nobody_measures_is_refused_by_name(tmp_path):
+    loop = open_lab(tmp_path)
+    loop.adapter = two_sided(loop)
+    loop.config.set("primary_metric", "minuts")
+    loop.tick(["a", "b"])
+    with pytest.raises(UnknownName, match=r"'minuts', which is not measured.*'clicks', 'minutes'"):
+        loop.tick()
+    assert len(loop.ledger) == 0
+
+
+def test_an_item_waits_until_every_goal_is_known(tmp_path):
+    loop = open_lab(tmp_path)
+    loop.adapter = MeasuredAdapter(
+        lambda ids: [{"id": n, "minutes": 1.0 if n == "a" else None} for n in ids], "minutes"
+    )
+    steps = loop.tick(["a", "b"]).steps
+    assert "1 of 2 items measured" in [step.says for step in steps]
 
 
 @pytest.fixture

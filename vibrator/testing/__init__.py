@@ -11,6 +11,7 @@ tested. In your own tests:
 
 from vibrator.testing.catalogue import CatalogueContract
 from vibrator.testing.decisions import DecisionLogContract
+from vibrator.testing.domains import DomainAdapterContract
 from vibrator.testing.encoders import EncoderModelContract
 from vibrator.testing.events import EventLogContract
 from vibrator.testing.policies import GuardContract, PolicyContract
@@ -21,6 +22,7 @@ from vibrator.testing.vectors import VectorCacheContract
 __all__ = [
     "CatalogueContract",
     "DecisionLogContract",
+    "DomainAdapterContract",
     "EncoderModelContract",
     "EventLogContract",
     "GuardContract",
