@@ -262,7 +262,7 @@ class InstructionalEncoder:
 
 
 def _listed(actions: Iterable[UserAction]) -> list[UserAction]:
-    if not isinstance(actions, Iterable):
+    if not hasattr(actions, "__iter__"):
         raise BadInput(f"actions must be a list of UserAction, got one {type(actions).__name__}")
     listed = list(actions)
     if set(map(type, listed)) <= {UserAction}:

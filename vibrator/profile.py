@@ -327,11 +327,11 @@ def read_actions(
         )
     start = moment if timeless else latest  # a common decay cancels in the mean
     decays = np.exp2(_slopes(fast, slow) * (start - times))
-    mass = decays @ masses
-    shares = weights * (HALF_AND_HALF / mass @ decays)
-    vector = shares.astype(vectors.dtype) @ vectors  # single precision, as vectors come
+    mass = decays.dot(masses)  # of so few, .dot takes half the time of @
+    shares = weights * (HALF_AND_HALF / mass).dot(decays)
+    vector = shares.astype(vectors.dtype).dot(vectors)  # single precision, as vectors come
     vector = vector.astype(np.float64)  # once, for all that it meets is double
-    if not math.isfinite(vector @ vector):
+    if not math.isfinite(vector.dot(vector)):
         raise BadInput("the vectors of actions must be finite")
     since = moment - start
     return Reading(

@@ -265,8 +265,9 @@ class SliderScorer:
         """A row a slider; a few numbers are quicker as numbers than as an array."""
         if reading is None:
             return [(0.0, item, 0.0, 0.0) for item in content.likeness]
-        alignment, recency = float(content.vector @ reading.vector), self.recency(reading)
-        person = (self.slider_vectors @ reading.vector).tolist()
+        vector = reading.vector  # of so few, .dot takes half the time of @
+        alignment, recency = float(content.vector.dot(vector)), self.recency(reading)
+        person = self.slider_vectors.dot(vector).tolist()
         return [(u, i, alignment, recency) for u, i in zip(person, content.likeness, strict=True)]
 
     def _answers(
@@ -441,9 +442,9 @@ def _calibrated(calibrator: Any, raw: float, reach: float) -> tuple[float, float
 
 
 def _listed(actions: Any, *, cold_start: bool) -> Sequence[UserAction]:
-    if isinstance(actions, (str, bytes, UserAction)) or not isinstance(actions, Iterable):
+    if isinstance(actions, (str, bytes, UserAction)) or not hasattr(actions, "__iter__"):
         raise BadInput(f"actions must be a list of UserAction or a Profile, got {actions!r}")
-    listed = list(actions)
+    listed = tuple(actions)
     if set(map(type, listed)) == PLAIN:
         return listed
     for position, action in enumerate(listed):
