@@ -96,7 +96,7 @@ class InstructionalEncoder:
         self.cache = cache
         self._memory: Remembered = {}
         self._older: Remembered = {}
-        self._by_type = _ByType(self._memory, self._action_role)
+        self._by_type: dict[str, dict[str, Row]] = {}  # of the memory, to find actions quickly
         self._means: dict[Role, Matrix] = {}
         self._lock = threading.Lock()
         if self._given is None:
@@ -148,6 +148,7 @@ class InstructionalEncoder:
             rows = [known[action.action_type][action.content] for action in listed]
         except KeyError:
             rows = self._read([(self._action_role(a.action_type), a.content) for a in listed])
+            self._by_type.update(self._of_types({action.action_type for action in listed}))
         return self._stacked(rows)
 
     def encode_items(self, texts: Iterable[str]) -> Matrix:
@@ -169,6 +170,11 @@ class InstructionalEncoder:
 
     def _action_role(self, kind: str) -> Role:
         return Role(self.action_instruction, action_type(kind).wording)
+
+    def _of_types(self, kinds: Iterable[str]) -> dict[str, dict[str, Row]]:
+        """What is remembered of each registered type; the wording of others may yet change."""
+        roles = {kind: self._action_role(kind) for kind in kinds if kind in ACTION_TYPES}
+        return {kind: self._memory[role] for kind, role in roles.items() if role in self._memory}
 
     def _encode(self, role: Role, texts: Iterable[str]) -> Matrix:
         checked = require_texts(texts)  # type: ignore[arg-type]
@@ -256,7 +262,7 @@ class InstructionalEncoder:
         with self._lock:
             if sum(map(len, self._memory.values())) + len(rows) > self.config.memory_vectors // 2:
                 self._memory, self._older = {}, self._memory  # two generations share the room
-                self._by_type = _ByType(self._memory, self._action_role)
+                self._by_type = {}
             for (role, text), row in rows.items():
                 self._memory.setdefault(role, {})[text] = row
 
@@ -271,20 +277,6 @@ def _listed(actions: Iterable[UserAction]) -> list[UserAction]:
     if strange:
         raise BadInput(f"actions must be a list of UserAction, got {sorted(strange)} in it")
     return listed
-
-
-class _ByType(dict[str, dict[str, "Row"]]):
-    """What is remembered of each registered type of action; its wording can change no more."""
-
-    def __init__(self, memory: Remembered, role: Callable[[str], Role]) -> None:
-        super().__init__()
-        self._memory, self._role = memory, role
-
-    def __missing__(self, kind: str) -> dict[str, Row]:
-        found = self._memory.get(self._role(kind), {})
-        if found and kind in ACTION_TYPES:
-            self[kind] = found
-        return found
 
 
 def _found(remembered: Remembered, keys: Iterable[tuple[Role, str]]) -> dict[tuple[Role, str], Row]:

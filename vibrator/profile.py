@@ -314,11 +314,11 @@ def read_actions(
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
     times, weights, masses = columns_of(actions)
     moment = (now - EPOCH).total_seconds()  # a naive one is refused
-    latest = float(np.maximum.reduce(times))
+    latest = times.item(times.argmax())  # NaN if there is one
     timeless = math.isnan(latest)
     if timeless:
         times = np.where(np.isnan(times), moment, times)
-        latest = float(np.maximum.reduce(times))
+        latest = times.item(times.argmax())
     if latest > moment:  # what has not happened yet is not read
         past = np.flatnonzero(times <= moment)
         happened = [actions[place] for place in past.tolist()]
@@ -337,7 +337,7 @@ def read_actions(
     return Reading(
         vector,
         _freshest_hours(actions, moment - times) if timeless else since / 3600.0,
-        float(mass[1]) * 2.0 ** (-since / slow.total_seconds()),
+        mass.item(1) * 2.0 ** (-since / slow.total_seconds()),
         tuple(actions),
         shares,
         vectors,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from importlib import import_module
-from operator import itemgetter, mul
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -224,9 +224,12 @@ class SliderScorer:
         """
         evidence = 0.0 if reading is None else reading.evidence
         features = self._features(reading, content)
-        person, item, *both = IN_ORDER(weights)
-        shared = [*map(mul, both, features[0][2:]), *pulled.values()]  # by all sliders
-        parts = [(person * u, item * i, *shared) for u, i, _, _ in features]
+        person, item, alignment, recency = IN_ORDER(weights)
+        fit, fresh = alignment * features[0][2], recency * features[0][3]  # alike for all sliders
+        parts: list[tuple[float, ...]]
+        parts = [(person * u, item * i, fit, fresh) for u, i, _, _ in features]
+        if pulled:
+            parts = [(*part, *pulled.values()) for part in parts]
         raw = [sum(part) for part in parts]
         answers = self._answers(raw, features[0][2], content, evidence, sum(pulled.values()))
         shares = softmax_of_few(raw, temperature=self.relative_softmax_temperature)
