@@ -67,13 +67,11 @@ class PostgresCatalogue:
     ) -> list[list[Found]]:
         """The k nearest to each row, nearest first, among the items that fit `where`."""
         queries = as_queries(vectors, k)
-        sql, values = search_sql(queries.shape[1], where or {})
+        sql, values = search_sql(queries.shape[1], where or {}, k)
         mine = (self._tenant, ENCODER_NOTE, f"{fingerprint}/{queries.shape[1]}")
-        found = []
+        rest = (self._tenant, *values, *mine)
         with self._pool.reading() as cursor:
-            for query in queries:
-                given = (query, self._tenant, *values, *mine, k)
-                found.append(_nearest(cursor, sql, given))
+            found = [_nearest(cursor, sql, (query, *rest), k) for query in queries]
             if not all(found):
                 self._require_fitting(cursor, queries, fingerprint)
         return found
@@ -120,9 +118,8 @@ def put_items(cursor: Any, tenant: str, items: Sequence[Item], rows: NDArray[np.
         cursor.execute("ANALYZE items")  # else a plan made before autovacuum passes it by
 
 
-def _nearest(cursor: Any, sql: str, given: tuple[Any, ...]) -> list[Found]:
+def _nearest(cursor: Any, sql: str, given: tuple[Any, ...], k: int) -> list[Found]:
     """By the index, or by comparing all that fit where it gave up before it had found k."""
-    k = given[-1]
     rows = cursor.execute(sql, given).fetchall()
     if len(rows) < k:
         rows = cursor.execute(exact(sql), given).fetchall()
@@ -140,8 +137,11 @@ def exact(sql: str) -> str:
     return f"WITH fitting AS MATERIALIZED ({everything}) SELECT * FROM fitting ORDER BY {rest}"  # noqa: S608 - made of search_sql
 
 
-def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """The query behind `search`, as it may be written by hand, and the filter's values."""
+def search_sql(dimensions: int, where: Mapping[str, Any], k: int) -> tuple[str, list[Any]]:
+    """The query behind `search`, as it may be written by hand, and the filter's values.
+
+    The limit stands in it: with a parameter there, the server plans each search anew.
+    """
     conditions, values = ["tenant = %s", f"dimensions = {dimensions}"], []
     for name, operator, value in matches(where):
         if operator == "in":
@@ -160,6 +160,6 @@ def search_sql(dimensions: int, where: Mapping[str, Any]) -> tuple[str, list[Any
     conditions.append("EXISTS (SELECT FROM notes WHERE tenant = %s AND name = %s AND value = %s)")
     return (
         f"SELECT item_id, embedding::vector({dimensions}) <#> %s::vector({dimensions}) AS distance"  # noqa: S608 - numbers and fixed names
-        f" FROM items WHERE {' AND '.join(conditions)} ORDER BY distance LIMIT %s",
+        f" FROM items WHERE {' AND '.join(conditions)} ORDER BY distance LIMIT {int(k)}",
         values,
     )
