@@ -15,7 +15,7 @@ from vibrator.errors import ArtefactError, BadInput, StoreBusy
 from vibrator.scale.dask import cluster, estimate, run, run_profiles
 from vibrator.scale.jobs import Encode, Evaluate, FoldPiece, Score, encoder_of
 from vibrator.scale.output import MANIFEST, Output
-from vibrator.scale.pieces import cut, files, read_actions, read_piece
+from vibrator.scale.pieces import cut, files, newest, read_actions, read_piece
 from vibrator.sliders import SliderSet
 
 pytestmark = pytest.mark.integration
@@ -73,6 +73,36 @@ def test_a_bad_row_is_told_by_file_and_row(log):
     frame.to_parquet(log / "day-9.parquet")
     with pytest.raises(BadInput, match=r"day-9\.parquet.*(?s:.)*\b5\b.*content"):
         read_actions(cut(str(log))[-1])
+
+
+def test_a_batch_of_nothing_is_refused_and_an_empty_part_is_not(log, tmp_path):
+    actions_frame(9).head(0).to_parquet(log / "day-00.parquet")
+    assert estimate(FoldPiece(EMBEDDED), cut(str(log)))["rows"] == 600
+    assert run_profiles(EMBEDDED, cut(str(log)), tmp_path / "profiles").rows == 20
+    with pytest.raises(BadInput, match="at least one row"):
+        cut(str(log / "day-00.parquet"))
+
+
+def test_bad_rows_are_left_out_when_the_caller_said_so(log, tmp_path):
+    frame = actions_frame(9, seed=3).assign(user_id=[None, *["zoe"] * 8])
+    frame["content"] = [*frame["content"][:4], " ", *frame["content"][5:]]
+    frame.to_parquet(log / "day-9.parquet")
+    with pytest.raises(BadInput, match="content"):
+        run_profiles(EMBEDDED, cut(str(log)), tmp_path / "profiles")
+    done = run_profiles(EMBEDDED, cut(str(log)), tmp_path / "profiles", on_error="skip")
+
+    rows = rows_of(tmp_path / "profiles").set_index("user_id")
+    assert done.rows == 21
+    assert rows.loc["zoe", "events"] == 7  # of nine, one without a user and one without words
+    assert rows["events"].sum() == 607
+
+
+def test_a_log_in_place_of_profiles_is_told(log, items, tmp_path):
+    pieces = cut(str(log))
+    with pytest.raises(BadInput, match=r"batch profiles` writes, it lacks \['last_seen'\]"):
+        newest(pieces)
+    with pytest.raises(BadInput, match=r"batch profiles` writes, it lacks \['profile'\]"):
+        run(scoring(items), pieces, tmp_path / "scores")
 
 
 def test_absent_weights_are_those_of_the_types(log):

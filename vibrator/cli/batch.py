@@ -26,6 +26,7 @@ app = typer.Typer(help="Score, fold, encode and evaluate parquet on many workers
 SOURCE = typer.Argument(..., help="A parquet file or folder, or a URL such as s3://bucket/log.")
 OUTPUT = typer.Option(..., "--output", "-o", help="A folder that all workers share; resumable.")
 ROWS = typer.Option(500_000, help="Rows of a piece: what a worker holds at a time.")
+SKIP = typer.Option(False, "--skip-bad-rows", help="Go on without actions that break rules.")
 DRY_RUN = typer.Option(False, "--dry-run", help="Print what it would read and take; do nothing.")
 FORMAT = typer.Option(Format.table, "--format", help="table, json or csv.")
 
@@ -55,6 +56,7 @@ def profiles(
     *,
     where: Where,
     rows: int = ROWS,
+    skip_bad_rows: bool = SKIP,
     dry_run: bool = DRY_RUN,
     how: Format = FORMAT,
 ) -> None:
@@ -68,11 +70,12 @@ def profiles(
     from vibrator.scale.pieces import cut
 
     pieces, config = cut(actions, rows=rows), EncoderConfig(encoder)
+    on_error = "skip" if skip_bad_rows else "raise"
     if dry_run:
-        show([estimate(FoldPiece(config), pieces)], how)
+        show([estimate(FoldPiece(config, on_error), pieces)], how)
         return
     with cluster(where.found()) as client:
-        done = run_profiles(config, pieces, output, client=client, told=_told)
+        done = run_profiles(config, pieces, output, client=client, told=_told, on_error=on_error)
     _show(done, output, how)
 
 
@@ -132,6 +135,7 @@ def encode(
     *,
     where: Where,
     rows: int = ROWS,
+    skip_bad_rows: bool = SKIP,
     dry_run: bool = DRY_RUN,
     how: Format = FORMAT,
 ) -> None:
@@ -143,7 +147,8 @@ def encode(
     from vibrator.scale.jobs import Encode
     from vibrator.scale.pieces import cut
 
-    work, pieces = Encode(EncoderConfig(encoder), role), cut(texts, rows=rows)
+    on_error = "skip" if skip_bad_rows else "raise"
+    work, pieces = Encode(EncoderConfig(encoder), role, on_error), cut(texts, rows=rows)
     _run(work, pieces, output, where.found(), how, dry_run=dry_run)
 
 

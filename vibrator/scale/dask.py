@@ -99,13 +99,18 @@ def run_profiles(
     *,
     client: Any = None,
     told: Told = _quiet,
+    on_error: str = "raise",
 ) -> Finished:
-    """Profiles of everybody: actions go to their users' shards, each shard is folded by itself."""
+    """Profiles of everybody: actions go to their users' shards, each shard is folded by itself.
+
+    With `on_error="skip"` rows that break a rule are left out.
+    """
     shards = max(1, -(-sum(piece.rows for piece in pieces) // PER_SHARD))
-    shuffled = Path(output).resolve() / SHUFFLED
-    state = _state(Shuffle(shards), pieces)
+    shuffle = Shuffle(shards, on_error)
+    shuffled = Path(output).resolve() / f"{SHUFFLED}_{on_error}"
+    state = [*_state(shuffle, pieces), on_error]
     if len(list(Path(output).glob("part-*.parquet"))) < shards:
-        run(Shuffle(shards), pieces, shuffled, client=client, told=told)
+        run(shuffle, pieces, shuffled, client=client, told=told)
     parts = tuple(str(shuffled / f"part-{at:05d}.parquet") for at in range(len(pieces)))
     # A shard is told by its number in place of a row group; its input is named by the pieces.
     wanted = [replace(pieces[0], groups=(shard,), rows=0, size=0) for shard in range(shards)]
@@ -118,12 +123,13 @@ def run_profiles(
 def estimate(work: Work, pieces: Sequence[Piece]) -> dict[str, Any]:
     """What a run would read, give and take, from a few rows that are worked on here and now."""
     rows = sum(piece.rows for piece in pieces)
-    sample = replace(pieces[0], limit=SAMPLE)
+    first = next(piece for piece in pieces if piece.rows)
+    sample = replace(first, limit=SAMPLE)
     work.frame(sample)  # loads the encoder, whose start is not part of the rate
     started = time.process_time()
     made = len(work.frame(sample))
     seconds = time.process_time() - started
-    share = rows / min(SAMPLE, pieces[0].rows)
+    share = rows / min(SAMPLE, first.rows)
     return {
         "pieces": len(pieces),
         "rows": rows,

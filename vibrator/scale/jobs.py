@@ -21,7 +21,7 @@ from vibrator.optional import need
 from vibrator.pipeline import SliderScorer
 from vibrator.profile import Profile
 from vibrator.scale import partitions
-from vibrator.scale.pieces import Piece, read_actions, read_piece
+from vibrator.scale.pieces import Piece, read_actions, read_piece, read_profiles
 from vibrator.scale.tally import tally
 from vibrator.sliders import Slider, SliderVector
 
@@ -54,6 +54,7 @@ class Encode:
 
     encoder: EncoderConfig
     role: str = "item"
+    on_error: str = "raise"  # of actions
     reads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class Encode:
     def frame(self, piece: Piece) -> pd.DataFrame:
         """Columns `id` and `vector`."""
         if self.role == "action":
-            rows = read_actions(piece)
+            rows = read_actions(piece, on_error=self.on_error)
             known = rows.get("action_id")
             ids = pd.Series(rows.index.astype(str)) if known is None else known
         else:
@@ -80,11 +81,12 @@ class Shuffle:
     """Actions in the order of their users' shards, so that a shard can be read by itself."""
 
     shards: int
+    on_error: str = "raise"
     reads: tuple[str, ...] = ()
 
     def frame(self, piece: Piece) -> pd.DataFrame:
         """The checked actions and their `shard`."""
-        actions = read_actions(piece)
+        actions = read_actions(piece, on_error=self.on_error)
         if actions["user_id"].isna().any():
             raise BadInput(f"{piece.url}: every action of a batch must have a user_id")
         if "metadata" in actions:
@@ -116,11 +118,12 @@ class FoldPiece:
     """Profiles of what one piece holds, without a shuffle: what a dry run measures."""
 
     encoder: EncoderConfig
+    on_error: str = "raise"
     reads: tuple[str, ...] = ()
 
     def frame(self, piece: Piece) -> pd.DataFrame:
         """Columns `user_id, profile, events, last_seen`."""
-        actions = read_actions(piece)
+        actions = read_actions(piece, on_error=self.on_error)
         return partitions.profile_rows(partitions.folded(actions, encoder_of(self.encoder)))
 
 
@@ -147,9 +150,7 @@ class Score:
 
     def frame(self, piece: Piece) -> pd.DataFrame:
         """Columns `user_id, item_id, fit` and two a slider."""
-        rows = read_piece(piece, ("user_id", "profile"))
-        if set(rows) != {"user_id", "profile"}:
-            raise BadInput(f"{piece.url} must be what `batch profiles` writes, got {list(rows)}")
+        rows = read_profiles(piece, "user_id", "profile")
         profiles = dict(zip(rows["user_id"], map(Profile.from_bytes, rows["profile"]), strict=True))
         scorer, items = _tools_of(self)
         context = json.loads(self.context)

@@ -35,7 +35,10 @@ def cut(url: str, *, rows: int = ROWS) -> list[Piece]:
     """The pieces of a file or of a folder's files, in order; any URL that fsspec reads."""
     if rows < 1:
         raise BadInput(f"rows of a piece must be at least 1, got {rows}")
-    return [piece for file in files(url) for piece in _of_file(file, rows)]
+    pieces = [piece for file in files(url) for piece in _of_file(file, rows)]
+    if not any(piece.rows for piece in pieces):
+        raise BadInput(f"{url} must hold at least one row, found none")
+    return pieces
 
 
 def files(url: str) -> list[str]:
@@ -73,24 +76,36 @@ def read_piece(piece: Piece, columns: Sequence[str] | None = None) -> pd.DataFra
 
 def newest(pieces: Sequence[Piece]) -> datetime:
     """When the last action of any profile happened."""
-    times = [read_piece(piece, ("last_seen",)).get("last_seen") for piece in pieces]
-    found = [column.max() for column in times if column is not None and column.notna().any()]
+    times = [read_profiles(piece, "last_seen")["last_seen"] for piece in pieces]
+    found = [column.max() for column in times if column.notna().any()]
     if not found:
         raise BadInput("no profile has a time: say as of when with a time of your own")
     return max(found).to_pydatetime()  # type: ignore[no-any-return]
 
 
-def read_actions(piece: Piece) -> pd.DataFrame:
-    """The checked actions of a piece; a row that breaks a rule is told with its file and number."""
+def read_actions(piece: Piece, *, on_error: str = "raise") -> pd.DataFrame:
+    """The checked actions of a piece; a row that breaks a rule is told with its file and number.
+
+    With `on_error="skip"` it goes on without such rows, and without those that name no user.
+    """
     frame = once(read_piece(piece, (*NEEDED, *OPTIONAL)))
     if _plainly_right(frame):
         given = frame.get("weight")
         return frame.assign(weight=_default_weights(frame) if given is None else given)
     try:
-        blocks = list(read_action_frames(frame))
+        blocks = list(read_action_frames(frame, on_error=on_error))
     except BadInput as error:
         raise BadInput(f"{piece.url}, row groups {list(piece.groups)}: {error}") from error
-    return pd.concat(blocks, ignore_index=True)
+    good = pd.concat(blocks, ignore_index=True)
+    return good if on_error == "raise" else good.dropna(subset="user_id", ignore_index=True)
+
+
+def read_profiles(piece: Piece, *columns: str) -> pd.DataFrame:
+    """These columns of what `batch profiles` wrote."""
+    frame = read_piece(piece, columns)
+    if lacking := sorted(set(columns) - set(frame)):
+        raise BadInput(f"{piece.url} must be what `batch profiles` writes, it lacks {lacking}")
+    return frame
 
 
 NEEDED = ("timestamp", "user_id", "action_type", "content")
