@@ -273,7 +273,7 @@ BERNSTEIN_TABLE = {50: (0.318606, 0.686627), 200: (0.425187, 0.568849)}  # from 
 
 
 def bernstein_distance():
-    """How far the published formula stays from an outside table for it, at the most."""
+    """How far the sequence stays from an outside table for it, at the most."""
     values = ((37 * np.arange(1, 201)) % 101) / 101
     low, high = empirical_bernstein(values, alpha=ALPHA)
     pairs = [((low[t - 1], high[t - 1]), given) for t, given in BERNSTEIN_TABLE.items()]

@@ -103,20 +103,34 @@ def asymptotic_interval(
 def empirical_bernstein(values: ArrayLike, *, alpha: float = 0.05) -> tuple[Floats, Floats]:
     """Lower and upper confidence sequence of a mean of values in [0, 1], exact at every length.
 
-    The predictable plug-in of Waudby-Smith and Ramdas (2024).
+    The predictable plug-in of Waudby-Smith and Ramdas (2024). Bets follow a variance that starts
+    from a value of ½; what they cost is counted around the plain mean so far, before the first
+    value around the end that the side looks away from, so that both sides mirror one another.
     """
     x = numbers("values", values)
     if len(x) and not (x.min() >= 0 and x.max() <= 1):
         raise BadInput(f"values must lie from 0 to 1, got {x.min()} to {x.max()}")
     t = np.arange(1, len(x) + 1)
-    means = (0.5 + np.cumsum(x)) / (t + 1)
-    before = np.concatenate([[0.5], means])[: len(x)]
-    spread = np.concatenate([[0.25], (0.25 + np.cumsum((x - means) ** 2)) / (t + 1)])[: len(x)]
+    spread = _after(0.25, (0.25 + np.cumsum((x - _smoothed(x, t)) ** 2)) / (t + 1))
     bets = np.minimum(np.sqrt(2 * math.log(2 / _error(alpha)) / (spread * t * np.log1p(t))), 0.5)
-    cost = np.cumsum((x - before) ** 2 * (-np.log1p(-bets) - bets))
-    staked = np.cumsum(bets)
-    centre, half = np.cumsum(bets * x) / staked, (math.log(2 / alpha) + cost) / staked
-    return centre - half, centre + half
+    price = -np.log1p(-bets) - bets
+
+    def cost(first: float) -> Floats:
+        around = _after(first, np.cumsum(x) / t)
+        return np.asarray(math.log(2 / alpha) + np.cumsum(price * (x - around) ** 2))
+
+    won, staked = np.cumsum(bets * x), np.cumsum(bets)
+    return (won - cost(0.0)) / staked, (won + cost(1.0)) / staked
+
+
+def _smoothed(x: Floats, t: Any) -> Floats:
+    """The mean so far, with one value of ½ before all others."""
+    return np.asarray((0.5 + np.cumsum(x)) / (t + 1))
+
+
+def _after(first: float, values: Floats) -> Floats:
+    """What was known before each value: `first`, then all but the last."""
+    return np.concatenate([[first], values])[: len(values)]
 
 
 @dataclass(frozen=True, slots=True)
