@@ -167,8 +167,8 @@ def test_a_harmful_guardrail_is_told_at_once():
 @pytest.mark.parametrize(
     ("spoilt", "reason"),
     [
-        ("x", "'extra' must hold numbers"),
-        (np.inf, "must be finite"),
+        ("x", "'extra' must hold numbers, got 'x' in row 0"),
+        (np.inf, "must be finite, got inf in row 0"),
         (2.0, "values that vary"),
         (None, "measured [0, 0] times"),
     ],

@@ -372,6 +372,24 @@ def write(frame, path):
         path.write_text(text or frame.to_json(orient="records", lines=True))
 
 
+def test_nobodys_units_are_measured_by_a_simulation(cli, tmp_path):
+    """Neither while they wait for what was measured of them, nor in the records afterwards."""
+    (tmp_path / "lab.json").write_text(json.dumps({"domain": "video", "space": SPACE}))
+    (tmp_path / "new.txt").write_text("v1\nv2\n")
+    words = ("run", "--config", "lab.json")
+    handed = cli(*words, "--units-from", "new.txt", "--format", "json")
+    told = {row["stage"]: row["says"] for row in json.loads(handed.stdout)}
+    assert told["collect"] == "0 of 2 items measured"
+
+    assert "2 units wait for what was measured" in str(cli(*words).exception)
+    assert cli(*words, "--ledger", "try.db").exit_code == 0
+    (tmp_path / "v.csv").write_text("id,avg_view_pct\nv1,40\n")
+    real = ("--measured", "v.csv", "--units-from", "new.txt", "--platform", "youtube")
+    assert "would mix in the domain 'video'" in str(
+        cli(*words, *real, "--ledger", "try.db").exception
+    )
+
+
 def test_a_platform_may_be_measured_too(cli, tmp_path):
     (tmp_path / "lab.json").write_text(json.dumps({"domain": "video", "space": SPACE}))
     (tmp_path / "new.txt").write_text("v1\nv2\n")

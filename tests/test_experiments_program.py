@@ -139,7 +139,11 @@ def test_bad_settings_change_nothing(tmp_path):
     config = AdaptiveConfig(tmp_path / "a.json")
     config.save()
 
-    for wrong in ({"min_items_per_variant": 0}, {"domain": ""}, {"winner_hints": []}):
+    for wrong in (
+        {"min_items_per_variant": 0}, {"domain": ""}, {"winner_hints": []},
+        {"winner_hints": {"hook": 3}}, {"space": {"hook": "claim"}}, {"space": {"hook": []}},
+        {"space": {"hook": ["claim", 2]}},
+    ):  # fmt: skip
         with pytest.raises(BadInput):
             config.update(wrong)
     assert AdaptiveConfig(tmp_path / "a.json").to_dict() == config.to_dict()

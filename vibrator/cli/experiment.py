@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,14 @@ app = typer.Typer(help="Experiments: try, measure, learn, challenge.", no_args_i
 
 Domain = Annotated[str, typer.Option("--domain", help="What is experimented on.")]
 How = Annotated[Format, typer.Option("--format", help="table, json or csv.")]
+MADE_UP = "unit-"  # how units are called that nobody named
 BRIEF = ("metric", "variant", "difference", "interval_low", "interval_high", "adjusted", "better",
          "says")  # fmt: skip
+
+
+def _none(_: Sequence[str]) -> list[dict[str, Any]]:
+    """The measurements of units that were only handed out so far."""
+    return []
 
 
 @dataclass(frozen=True)
@@ -43,16 +50,21 @@ class Source:
         """The adapter over files, or over nothing at all."""
         from vibrator.experiments.adapters import MeasuredAdapter, ShortVideoAdapter, measured_in
 
-        source = None if self.measured is None else measured_in(self.measured)
+        source = None if self.simulated else measured_in(self.measured) if self.measured else _none
         if source is not None and self.platform is None:
             return MeasuredAdapter(source, primary)
         return ShortVideoAdapter(self.platform or "youtube", source)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether there is nothing of the caller's: no units, no measurements."""
+        return self.measured is None and self.units_from is None
 
     def new(self, start: int) -> list[str]:
         """The units that take part from now on."""
         if self.units_from is not None:
             return ids_in(self.units_from)
-        return [] if self.measured else [f"unit-{start}-{place}" for place in range(self.units)]
+        return [f"{MADE_UP}{start}-{n}" for n in range(self.units)] if self.simulated else []
 
 
 @app.command()
@@ -76,7 +88,7 @@ def run(
     """Go on with the loop where it stopped: propose, assign, collect, analyze, conclude, challenge.
 
     Decisions of an application come from --store. Else real units come from --units-from, what was
-    measured of them from --measured; with neither, short videos are simulated.
+    measured of them from --measured, now or later; with neither, short videos are simulated.
 
     Example: vibrator experiment run --config lab.json --units-from new.txt --measured units.csv
     """
@@ -91,6 +103,8 @@ def run(
         plan = Plan(planned=planned, looks=looks, min_items=settings.min_items_per_variant)
         loop = Loop(ledger, adapter, engine, config=settings, plan=plan)
         note(adapter.describe())
+        if live.store is None and source.simulated:
+            _require_made_up(loop.state)
         rows: list[dict[str, Any]] = []
         for tick in range(1, ticks + 1):
             units = source.new(len(ledger)) if live.store is None else []
@@ -296,6 +310,17 @@ def _adapter(source: Source, live: Live, opened: ExitStack, named: tuple[str, st
     if primary not in (PRIMARY, *MEASURED):
         raise UnknownName(f"primary_metric of a store is one of {MEASURED}, got {primary!r}")
     return DecisionLogAdapter(opened.enter_context(live.decisions(tenant)), counting)
+
+
+def _require_made_up(state: Any) -> None:
+    """Nobody's real units are measured by a simulation."""
+    real = [i["item_id"] for e in state.current for i in e.items
+            if not i["item_id"].startswith(MADE_UP)]  # fmt: skip
+    if real:
+        raise BadInput(
+            f"{len(real)} units wait for what was measured of them, the first is {real[0]!r}: "
+            "say --measured FILE or --store URL; without them it would be simulated"
+        )
 
 
 def _table(data: Path, variant: str, live: Live) -> Any:

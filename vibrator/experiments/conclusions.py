@@ -59,7 +59,7 @@ def warnings(experiment: Experiment, verdict: Verdict, *, alpha: float) -> Itera
 
 
 def _about_looks(experiment: Experiment, verdict: Verdict) -> Iterator[str]:
-    if experiment.planned is None:
+    if experiment.planned is None and verdict.findings:
         yield (
             "The p-values hold for one look that was fixed beforehand; whoever looked before "
             "reads the always-valid interval."

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from vibrator.checks import require_text
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.experiments.design import FEWEST_ITEMS
 
@@ -129,3 +130,14 @@ def _check(data: Mapping[str, Any]) -> None:
     for name in ("winner_hints", "space", "extra"):
         if not isinstance(data[name], Mapping):
             raise BadInput(f"{name} must be an object, got {data[name]!r}")
+    _check_values(data)
+
+
+def _check_values(data: Mapping[str, Any]) -> None:
+    for variable, label in data["winner_hints"].items():
+        require_text(f"the winner hint of {variable!r}", label)
+    for variable, values in data["space"].items():
+        if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+            raise BadInput(f"the space of {variable!r} must be a list of values, got {values!r}")
+        for value in values:
+            require_text(f"a value of {variable!r}", value)

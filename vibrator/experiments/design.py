@@ -80,7 +80,10 @@ class Metric:
         if not 0 < require_finite("quantile", self.quantile) < 1:
             raise BadInput(f"quantile must lie between 0 and 1, got {self.quantile!r}")
         if (self.kind == "ratio") != (self.denominator is not None):
-            raise BadInput(f"a ratio, and only a ratio, has a denominator, got {self!r}")
+            raise BadInput(
+                f"a ratio, and only a ratio, has a denominator, got the {self.kind} {self.name!r} "
+                f"with {self.denominator!r}"
+            )
         if self.covariate is not None and self.kind != "mean":
             raise BadInput(f"only a mean takes a covariate, got the {self.kind} {self.name!r}")
         if self.role == "guardrail" and self.margin == 0:
@@ -356,5 +359,8 @@ def _require_keys(what: str, data: Any, needed: set[str], allowed: set[str]) -> 
     if not isinstance(data, Mapping):
         raise BadInput(f"{what} must be an object, got {data!r}")
     missing, strange = needed - set(data), set(data) - needed - allowed
-    if missing or strange:
-        raise BadInput(f"{what} lacks {sorted(missing)} and does not know {sorted(strange)}")
+    if missing:
+        raise BadInput(f"{what} must say {sorted(missing)}, got only {sorted(map(str, data))}")
+    if strange:
+        known = sorted(needed | allowed)
+        raise BadInput(f"{what} has no {sorted(map(str, strange))}; it may say {known}")

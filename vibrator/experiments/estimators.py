@@ -60,8 +60,8 @@ def readings(
         _require_column(frame, name)
     arrays = {name: _numbers(name, frame[name]) for name in metric.columns}
     whole = ~np.any([np.isnan(array) for array in arrays.values()], axis=0)
-    if metric.kind == "share" and not np.isin(arrays[metric.name][whole], (0.0, 1.0)).all():
-        raise BadInput(f"the share {metric.name!r} must be 0 or 1 in every row")
+    if metric.kind == "share":
+        _require_shares(metric.name, arrays[metric.name])
     complete = bool(whole.all())
     return {
         label: _arm(arrays, groups, mine if complete else mine[whole[mine]], len(mine))
@@ -208,6 +208,13 @@ def _require_column(frame: Any, name: str) -> None:
         raise UnknownName(f"no column {name!r}; there are {list(frame.columns)}")
 
 
+def _require_shares(name: str, values: Floats) -> None:
+    stray = ~(np.isin(values, (0.0, 1.0)) | np.isnan(values))
+    if stray.any():
+        row = int(stray.argmax())
+        raise BadInput(f"the share {name!r} must be 0 or 1, got {values[row]:g} in row {row}")
+
+
 def _groups(arm: Readings) -> Groups:
     assert arm.groups is not None  # noqa: S101  # `grouped` saw to it
     return arm.groups
@@ -241,7 +248,17 @@ def _numbers(name: str, column: Any) -> Floats:
     try:
         array = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     except (TypeError, ValueError):
-        raise BadInput(f"the metric {name!r} must hold numbers") from None
+        raise BadInput(f"the metric {name!r} must hold numbers, got {_no_number(column)}") from None
     if np.isinf(array).any():
-        raise BadInput(f"the metric {name!r} must be finite, got infinity")
+        row = int(np.isinf(array).argmax())
+        raise BadInput(f"the metric {name!r} must be finite, got {array[row]} in row {row}")
     return array
+
+
+def _no_number(column: Any) -> str:
+    """The first value that is none, and where it stands."""
+    import pandas as pd
+
+    stray = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
+    row = int(stray.argmax())
+    return f"{column.iloc[row]!r} in row {row}"

@@ -10,7 +10,7 @@ from itertools import chain, count
 from typing import Any
 
 from vibrator.actions import utc_now
-from vibrator.errors import BadInput, UnknownName
+from vibrator.errors import BadInput, Refused, UnknownName
 from vibrator.experiments.adapters.port import CLUSTER, PRIMARY, DomainAdapter, Exposing
 from vibrator.experiments.analysis import Rules, analyze, schedule_of
 from vibrator.experiments.assignment import Allocation
@@ -294,6 +294,17 @@ class _Work:
             self.state = self.state.change(replace(experiment, items=items))
             if waiting:
                 self.say("collect", experiment, f"{len(fresh)} of {len(waiting)} items measured")
+        self._require_one_world()
+
+    def _require_one_world(self) -> None:
+        """What was measured and what was made up never stand in one domain."""
+        domain = self.loop.config.domain
+        records = [*self.loop.ledger.query(domain), *self.records] if self.records else []
+        if len({r.metric_values.get("simulated") is True for r in records}) > 1:
+            raise Refused(
+                f"measured and simulated items would mix in the domain {domain!r}: "
+                "take another domain or another ledger"
+            )
 
     def _measured(
         self, experiment: Experiment, waiting: Sequence[str]
