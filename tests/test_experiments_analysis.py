@@ -416,3 +416,12 @@ def test_the_verdict_is_plain_json():
 def test_bad_data_is_refused(call, error, reason):
     with pytest.raises(error, match=reason):
         call()
+
+
+def test_a_size_that_shrinkage_leaves_alone_is_not_warned_of():
+    sure = analyze(experiment(), people(effects=(0.0, 1.0)))
+    close = analyze(experiment(), people(effects=(0.0, 0.2)))
+
+    assert (sure.winner, close.winner) == ("b", "b")
+    assert not any("Do not promise" in words for words in sure.must_not)
+    assert any("Do not promise" in words for words in close.must_not)

@@ -87,12 +87,18 @@ def _about_findings(verdict: Verdict, alpha: float) -> Iterator[str]:
         elif finding.says == "not shown harmless":
             yield f"Do not call {name} unharmed: its interval reaches beyond the margin."
         elif finding.says == "better" and finding.role == "goal":
-            yield (
-                f"Do not promise {finding.difference:.3g} for {name}: picked winners look too "
-                f"large, expect {finding.expected:.3g}."
-            )
+            yield from _about_the_size(name, finding)
         elif finding.role == "secondary" and finding.adjusted <= alpha:
             yield f"{name} was no goal: what it shows is a question for the next experiment."
+
+
+def _about_the_size(name: str, finding: Finding) -> Iterator[str]:
+    """Silent where shrinkage changes nothing that anybody would see."""
+    found, expected = f"{finding.difference:.3g}", f"{finding.expected:.3g}"
+    if found != expected:
+        yield (
+            f"Do not promise {found} for {name}: picked winners look too large, expect {expected}."
+        )
 
 
 def _agreed(experiment: Experiment, goals: Sequence[Finding]) -> str | None:

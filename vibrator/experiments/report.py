@@ -22,6 +22,7 @@ from vibrator.stats.power import power_left
 from vibrator.stats.schedule import Schedule
 from vibrator.stats.sequential import Looks, obrien_fleming
 
+NAMES = {"pvalue": "p-value", "se": "standard error", "expected": "to expect"}
 ON_PLAN = "on their steps: O'Brien-Fleming's bounds"
 OFF_PLAN = "some came off their steps: from there on Lan and DeMets' bounds, the same error in all"
 
@@ -56,7 +57,13 @@ def overview(ledger: Ledger, domain: str, *, rules: Rules = Rules()) -> Overview
         simulated=any(r.metric_values.get("simulated") is True for r in ledger.query(domain)),
         running=tuple(_running(ledger, experiment, rules) for experiment in state.current),
         waiting=tuple(
-            {"experiment": e.id, "variable": e.variable, "tier": e.tier, "why": e.rationale}
+            {
+                "experiment": e.id,
+                "variable": e.variable,
+                "tried": " against ".join(e.labels),
+                "tier": e.tier,
+                "why": e.rationale,
+            }
             for e in state.queue
         ),
         concluded=tuple(_concluded(entry) for entry in state.history),
@@ -250,8 +257,12 @@ def _heading(title: str, words: str) -> str:
 
 def _short(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows with readable numbers and column names."""
+    words = {True: "yes", False: "no"}
     return [
-        {name.replace("_", " "): "yes" if value is True else "no" if value is False else value
-         for name, value in row.items()}
+        {
+            NAMES.get(name, name.replace("_", " ")): words[value] if value is True or value is False
+            else value
+            for name, value in row.items()
+        }
         for row in rows
     ]  # fmt: skip
