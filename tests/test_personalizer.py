@@ -14,6 +14,7 @@ from vibrator.errors import ArtefactError, BadInput, UnknownName
 from vibrator.intent.guards import FrequencyCap
 from vibrator.personalizer import AsyncPersonalizer, BestFit, Personalizer
 from vibrator.personalizer.asynchronous import VERBS
+from vibrator.personalizer.intending import SliderIntent
 from vibrator.personalizer.rebuilding import change_encoder
 from vibrator.sliders import Slider
 from vibrator.stores import Item, Which
@@ -344,3 +345,32 @@ def assert_same(one, other, user):
     mine, theirs = a.at(one.clock()), b.at(other.clock())
     np.testing.assert_allclose(mine.vector, theirs.vector, atol=1e-6)
     assert mine.evidence == pytest.approx(theirs.evidence, abs=1e-6)
+
+
+def test_what_arrives_late_does_not_crowd_out_what_happened_last(tmp_path):
+    """A history that is imported after today's actions says nothing newer than they do."""
+    seen = []
+
+    class Watching(SliderIntent):
+        def state(self, actions, vectors, scorer):
+            seen.append([action.content for action in actions])
+            return super().state(actions, vectors, scorer)
+
+    with Personalizer.open(
+        f"sqlite:///{tmp_path}/app.db", sliders=SLIDERS, encoder="embedded", policy=BestFit(),
+        intent=Watching(), clock=lambda: NOON,
+    ) as app:  # fmt: skip
+        app.observe("ada", UserAction("write", "today", timestamp=NOON))
+        years_ago = NOON - timedelta(days=900)
+        app.observe(
+            "ada", [UserAction("write", f"old {n}", timestamp=years_ago) for n in range(300)]
+        )
+        app.decide("ada", {"ridge": "a ridge traverse"})
+    assert "today" in seen[0]
+    assert len(seen[0]) == 200
+
+
+@pytest.mark.parametrize("older_than", [timedelta(days=-1), timedelta(days=900_000_000)])
+def test_an_age_that_means_nothing_is_refused(app, older_than):
+    with pytest.raises(BadInput, match="older_than must not"):
+        app.expire(older_than)

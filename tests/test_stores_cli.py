@@ -41,7 +41,7 @@ def test_the_whole_loop_is_typed(run):
 
 
 def test_mistakes_are_named(run):
-    assert "no sliders are known" in str(run("observe", "ada", "x", code=2))
+    assert "--slider name=text" in str(run("observe", "ada", "x", code=2))
     run("observe", "ada", "x", "--slider", "depth=docs")
     assert "must look like name=text" in str(run("store add", "grpc", code=2))
     assert "no decision 'd'" in str(run("outcome", "d", "done", code=2))

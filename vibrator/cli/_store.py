@@ -36,6 +36,18 @@ def pairs(given: list[str], what: str) -> dict[str, str]:
     return found
 
 
+def require_there(url: str) -> None:
+    """A mistyped path is told, and no empty store begun there."""
+    from vibrator.stores.opening import sqlite_file
+
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        raise BadInput(
+            f"there is no store at {file}: `vibrator observe` and `vibrator store add` begin one, "
+            "with --slider name=text"
+        )
+
+
 @contextmanager
 def personalizer(
     url: str, tenant: str, encoder: str, sliders: list[str] | None = None, **options: Any
@@ -44,5 +56,7 @@ def personalizer(
     from vibrator.personalizer import Personalizer
 
     named = pairs(sliders, "slider") if sliders else None
+    if named is None:
+        require_there(url)
     with Personalizer.open(url, sliders=named, tenant=tenant, encoder=encoder, **options) as app:
         yield app

@@ -19,7 +19,14 @@ PANEL = "Try"
 EXIT_CANNOT = 3
 OK, ABSENT, FAILED = "ok", "absent", "FAILED"
 SECONDS = 2.0  # that a server has to answer
-PORTS = {"redis": 6379, "rediss": 6379, "postgresql": 5432, "milvus": 19530, "http": 80}
+PORTS = {
+    "redis": 6379,
+    "rediss": 6379,
+    "postgresql": 5432,
+    "postgres": 5432,
+    "milvus": 19530,
+    "http": 80,
+}
 PORTS["https"] = 443
 SECRETS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 MODULES = {  # what shows that an extra is there

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from vibrator.cli._output import note
-from vibrator.cli._store import STORE, TENANT, personalizer
+from vibrator.cli._store import STORE, TENANT, personalizer, require_there
 
 PANEL = "Operate"
 
@@ -31,10 +31,13 @@ def _change_encoder(store: str, tenant: str, name: str) -> None:
     from vibrator.encoder import InstructionalEncoder
     from vibrator.personalizer.rebuilding import ENCODER_NOTE, change_encoder
     from vibrator.stores import open_store
+    from vibrator.stores.ports import require_durable
 
-    opened, fresh = open_store(store, tenant=tenant), InstructionalEncoder(name)
+    require_there(store)
+    fresh = InstructionalEncoder(name)
+    opened = open_store(store, tenant=tenant)
     try:
-        if opened.note(ENCODER_NOTE) != fresh.fingerprint:
+        if require_durable(opened).note(ENCODER_NOTE) != fresh.fingerprint:
             note(f"encoded anew: {change_encoder(opened, fresh)} items")
     finally:
         opened.close()

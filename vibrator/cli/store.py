@@ -8,7 +8,8 @@ from datetime import timedelta
 import typer
 
 from vibrator.cli._output import Format, note, show
-from vibrator.cli._store import ENCODER, SLIDER, STORE, TENANT, pairs, personalizer
+from vibrator.cli._store import ENCODER, SLIDER, STORE, TENANT, pairs, personalizer, require_there
+from vibrator.errors import BadInput
 
 PANEL = "Operate"
 HOW = typer.Option(Format.table, "--format", help="table, json or csv.")
@@ -92,8 +93,15 @@ def expire(
     Example: vibrator store expire sqlite:///app.db 365
     """
     with personalizer(store, tenant, encoder) as opened:
-        receipt = opened.expire(timedelta(days=days))
+        receipt = opened.expire(_age(days))
     typer.echo(json.dumps(receipt.to_dict(), ensure_ascii=False, indent=2))
+
+
+def _age(days: float) -> timedelta:
+    try:
+        return timedelta(days=days)
+    except OverflowError:
+        raise BadInput(f"days must be at most {timedelta.max.days}, got {days:g}") from None
 
 
 @app.command()
@@ -103,10 +111,12 @@ def compact(store: str = STORE, tenant: str = TENANT) -> None:
     Example: vibrator store compact sqlite:///app.db
     """
     from vibrator.stores import open_store
+    from vibrator.stores.ports import require_durable
 
+    require_there(store)
     opened = open_store(store, tenant=tenant)
     try:
-        left = opened.compact()
+        left = require_durable(opened).compact()
     finally:
         opened.close()
     for words in left:

@@ -37,7 +37,7 @@ from vibrator.personalizer.intake import (
     items_of,
     milliseconds,
 )
-from vibrator.personalizer.intending import NEWEST, IntentReader, SliderIntent
+from vibrator.personalizer.intending import LATEST, IntentReader, SliderIntent
 from vibrator.personalizer.keeping import sliders_of
 from vibrator.personalizer.learning import Learner
 from vibrator.personalizer.portraits import Portrait, Report, Tally, portray
@@ -48,7 +48,7 @@ from vibrator.profile import Profile
 from vibrator.rewards import PUBLISHED_REWARDS, RewardMap
 from vibrator.stores import Item, Store, Which, open_store
 from vibrator.stores.journal import ACTION, to_action
-from vibrator.stores.ports import DEFAULT_TENANT
+from vibrator.stores.ports import DEFAULT_TENANT, require_durable
 
 HISTORY = 200  # newest decisions that guards and policies may look at
 POOL = 10  # times k: what diversity chooses among
@@ -79,7 +79,7 @@ class Personalizer:
         require_consent: bool = False,
         intent: IntentReader | None = None,
     ) -> None:
-        self.store = store
+        self.store = require_durable(store)
         self.clock = clock
         self.rewards = rewards
         self.rng = np.random.default_rng() if rng is None else rng
@@ -315,7 +315,8 @@ class Personalizer:
     def expire(self, older_than: timedelta) -> forgetting.Receipt:
         """Remove everybody's events from before so long ago."""
         now = self._now()
-        receipt = forgetting.expire(self.store, self.encoder, now - older_than, now)
+        before = forgetting.moment_before(now, older_than)
+        receipt = forgetting.expire(self.store, self.encoder, before, now)
         self._start_afresh()
         return receipt
 
@@ -365,8 +366,8 @@ class Personalizer:
 
     def _past(self, user: str, now: datetime) -> dict[str, Any]:
         recent = Which(users=(user,), newest=HISTORY)
-        done = self.store.events.read(Which(users=(user,), kinds=(ACTION,), newest=NEWEST))
-        actions = [to_action(event) for event in done if event.at <= now]
+        done = Which(users=(user,), kinds=(ACTION,), until=now, latest=LATEST)
+        actions = [to_action(event) for event in self.store.events.read(done)]
         vectors = self.encoder.encode_actions(actions)
         return {
             "history": tuple(self.store.decisions.decisions(recent)),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from vibrator.errors import StoreError
+from vibrator.errors import BadInput, StoreError
 from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
 from vibrator.personalizer.learning import FORGOTTEN_NOTE
 from vibrator.personalizer.remembering import cache_keys
@@ -57,6 +57,24 @@ def forget(store: Store, encoder: Any, users: Sequence[str], now: datetime) -> R
         stale=start_over(store),
         pending=erased.pending,
     )
+
+
+def moment_before(now: datetime, older_than: timedelta) -> datetime:
+    """The moment so long ago.
+
+    >>> from datetime import UTC
+    >>> moment_before(datetime(2026, 3, 2, tzinfo=UTC), timedelta(days=-1))
+    Traceback (most recent call last):
+    vibrator.errors.BadInput: older_than must not be a negative timedelta, got -1 day, 0:00:00
+    """
+    if older_than < timedelta(0):
+        raise BadInput(f"older_than must not be a negative timedelta, got {older_than}")
+    try:
+        return now - older_than
+    except OverflowError:
+        raise BadInput(
+            f"older_than must not reach back before the year 1, got {older_than}"
+        ) from None
 
 
 def expire(store: Store, encoder: Any, before: datetime, now: datetime) -> Receipt:

@@ -1,4 +1,4 @@
-"""A person's intent, as policies look at it, folded from their newest actions."""
+"""A person's intent, as policies look at it, folded from their latest actions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vibrator.actions import UserAction
 from vibrator.intent.state import IntentState
 from vibrator.pipeline import SliderScorer
 
-NEWEST = 200  # actions; with a slow half-life of a week, older ones hardly weigh
+LATEST = 200  # actions; with a slow half-life of a week, older ones hardly weigh
 
 
 class IntentReader(Protocol):

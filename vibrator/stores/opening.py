@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,7 +16,7 @@ from vibrator.errors import BadInput, UnknownName
 from vibrator.stores.faiss import faiss_index
 from vibrator.stores.layered import LayeredStore
 from vibrator.stores.matrix import Matrix, NewIndex
-from vibrator.stores.ports import DEFAULT_TENANT
+from vibrator.stores.ports import DEFAULT_TENANT, require_durable
 
 ENTRY_POINTS = "vibrator.stores"  # where other packages register an opener by their scheme
 Opener = Callable[..., Any]  # opener(url, *, tenant, **options) -> a store, or the ports it has
@@ -22,6 +24,7 @@ Opener = Callable[..., Any]  # opener(url, *, tenant, **options) -> a store, or 
 OPENERS: dict[str, str] = {
     "sqlite": "vibrator.stores.opening:open_sqlite",
     "postgresql": "vibrator.stores.postgres:open_postgres",
+    "postgres": "vibrator.stores.postgres:open_postgres",
     "redis": "vibrator.stores.redis:open_redis",
     "rediss": "vibrator.stores.redis:open_redis",
     "unix": "vibrator.stores.redis:open_redis",
@@ -54,11 +57,26 @@ def open_store(
     store = _open(url, tenant)
     if cache is None and catalogue is None:
         return store
-    return LayeredStore(
-        store,
-        cache=None if cache is None else _open(cache, tenant),
-        catalogue=None if catalogue is None else _open(catalogue, tenant),
-    )
+    with ExitStack() as opened:
+        opened.callback(store.close)
+        require_durable(store)
+        parts: dict[str, Any] = {}
+        for place, url_of_part in (("cache", cache), ("catalogue", catalogue)):
+            if url_of_part is not None:
+                parts[place] = _open(url_of_part, tenant)
+                opened.callback(parts[place].close)
+                _require_part(place, parts[place])
+        opened.pop_all()
+    return LayeredStore(store, **parts)
+
+
+def _require_part(place: str, part: Any) -> None:
+    if place == "cache":
+        ready = all(hasattr(part, verb) for verb in ("vectors", "profiles", "clear", "rewrite"))
+    else:
+        ready = hasattr(getattr(part, "catalogue", None), "reencode")
+    if not ready:
+        raise BadInput(f"a {type(part).__name__} cannot be the {place} of another store")
 
 
 def open_sqlite(url: str, *, tenant: str) -> Any:
@@ -69,7 +87,7 @@ def open_sqlite(url: str, *, tenant: str) -> Any:
     path, options = split_options(url.removeprefix("sqlite:"))
     known: dict[str, Callable[[str], Any]] = {
         "synchronous": str,
-        "busy_seconds": float,
+        "busy_seconds": _seconds,
         "index": str,
         "faiss_above": int,
     }
@@ -85,7 +103,14 @@ def open_sqlite(url: str, *, tenant: str) -> Any:
 def split_options(rest: str) -> tuple[str, dict[str, str]]:
     """What stands before the question mark, and the options after it."""
     path, _, query = rest.partition("?")
-    return path, dict(parse_qsl(query, strict_parsing=True)) if query else {}
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError:
+        raise BadInput(f"options look like name=value&name=value, got {query!r}") from None
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        raise BadInput(f"each option can be given once, got {query!r}")
+    return path, options
 
 
 def convert_options(
@@ -101,6 +126,25 @@ def convert_options(
         except ValueError:
             raise BadInput(f"option {name} cannot be {text!r}") from None
     return converted
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise ValueError
+    return seconds
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file that an SQLite URL names; None for memory and for other URLs.
+
+    >>> sqlite_file("sqlite:///app.db?busy_seconds=5"), sqlite_file("redis://host")
+    (PosixPath('app.db'), None)
+    """
+    path = url.removeprefix("sqlite:").partition("?")[0]
+    if path == url or not path.startswith("///") or path == "///:memory:":
+        return None
+    return Path(unquote(path.removeprefix("///")))
 
 
 def _index(name: str, above: int | None, place: Path | str, tenant: str) -> NewIndex:

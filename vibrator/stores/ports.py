@@ -23,6 +23,8 @@ from vibrator.errors import BadInput
 
 Vectors = NDArray[np.float32]
 DEFAULT_TENANT = "default"
+PORTS = ("events", "profiles", "vectors", "catalogue", "decisions")
+DURABLE = (*PORTS, "note", "set_note", "erase", "compact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ def events_from_columns(count: int, columns: Mapping[str, Iterable[Any]]) -> lis
 class Which:
     """Which events to read; what is left out does not narrow the choice.
 
-    `newest` keeps only the last so many (still in log order).
+    `until` leaves out what happened later. `newest` keeps only the last so many to arrive,
+    `latest` the last so many to happen (both still in log order).
     """
 
     users: tuple[str, ...] | None = None
@@ -72,10 +75,17 @@ class Which:
     ids: tuple[str, ...] | None = None
     after: int = 0
     newest: int | None = None
+    until: datetime | None = None
+    latest: int | None = None
 
     def __post_init__(self) -> None:
-        if self.newest is not None and self.newest < 0:
-            raise BadInput(f"newest must not be negative, got {self.newest}")
+        for name, count in (("newest", self.newest), ("latest", self.latest)):
+            if count is not None and count < 0:
+                raise BadInput(f"{name} must not be negative, got {count}")
+        if self.newest is not None and self.latest is not None:
+            raise BadInput("newest is by arrival, latest by time: give one of them")
+        if self.until is not None:
+            require_aware("until", self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +262,19 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files and connections."""
         ...
+
+
+def require_durable(store: Any) -> Store:
+    """The store, if it has all five ports; a cache or a catalogue alone is refused."""
+    missing = [name for name in DURABLE if not hasattr(store, name)]
+    if missing:
+        raise BadInput(
+            f"a durable store is needed here (sqlite:///app.db, postgresql://…), but "
+            f"{type(store).__name__} has no {', '.join(missing)}: name it as the cache or the "
+            "catalogue of one"
+        )
+    found: Store = store
+    return found
 
 
 def matches(where: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

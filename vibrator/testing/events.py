@@ -69,6 +69,20 @@ class EventLogContract:
         assert ids(Which(newest=2)) == ["3", "4"]
         assert ids(Which(users=())) == ids(Which(newest=0)) == []
 
+    def test_the_latest_are_those_that_happened_last(self, adapter: Adapter) -> None:
+        log = adapter("a")
+        hours = {"old": -50, "now": 0, "older": -90, "soon": 9, "new": -1}
+        log.append([event(name, hours=n) for name, n in hours.items()])
+
+        def ids(which: Which) -> list[str]:
+            return [e.event_id for e in log.read(which)]
+
+        assert ids(Which(latest=2)) == ["now", "soon"]
+        assert ids(Which(latest=3, until=NOW)) == ["old", "now", "new"]
+        assert ids(Which(until=NOW - timedelta(hours=1))) == ["old", "older", "new"]
+        many = (*hours, *map(str, range(2_000)))
+        assert ids(Which(ids=many, latest=2)) == ["now", "soon"]
+
     def test_long_lists_of_ids_are_read(self, adapter: Adapter) -> None:
         log = adapter("a")
         names = [str(n) for n in range(3_000)]

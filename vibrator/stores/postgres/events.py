@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from vibrator.stores.journal import dump_body
-from vibrator.stores.ports import Event, Which, events_from_columns
+from vibrator.stores.pages import Row, narrowed, read_pages
+from vibrator.stores.ports import Event, Which
 from vibrator.stores.postgres.pool import Pool
 
-PAGE = 5_000
 COLUMNS = "seq, user_id, kind, event_id, at, text, body::text"
 # One appender a tenant at a time: a place in the log is then never handed out before an earlier
 # one is there to be read, and a reader that goes on from its last place misses nothing.
@@ -53,41 +52,25 @@ class PostgresEvents:
 
     def read(self, which: Which) -> Iterator[Event]:
         """The chosen events in log order."""
-        if which.newest is not None:
-            newest = self._page(which, which.after, "DESC", which.newest)
-            yield from _events(newest[::-1])
-            return
-        after = which.after
-        while True:
-            page = self._page(which, after, "ASC", PAGE)
-            yield from _events(page)
-            if len(page) < PAGE:
-                return
-            after = page[-1][0]
+        return read_pages(which, self._page, _in_utc)
 
-    def _page(self, which: Which, after: int, direction: str, limit: int) -> list[Any]:
-        conditions, values = ["tenant = %s", "seq > %s"], [self._tenant, after]
-        for column, wanted in (
-            ("user_id", which.users), ("kind", which.kinds), ("event_id", which.ids),
-        ):  # fmt: skip
-            if wanted is not None:
-                conditions.append(f"{column} = ANY(%s)")
-                values.append(list(wanted))
+    def _page(self, which: Which, order: str, limit: int) -> list[Row]:
+        conditions = ["tenant = %s", "seq > %s"]
+        values: list[Any] = [self._tenant, which.after]
+        for column, wanted in narrowed(which):
+            conditions.append(f"{column} = ANY(%s)")
+            values.append(list(wanted))
+        if which.until is not None:
+            conditions.append("at <= %s")
+            values.append(which.until)
         if which.kinds == ("outcome",):
             conditions.append("kind = 'outcome'")  # spelled out, so that its own index serves
         return self._pool.rows(
             f"SELECT {COLUMNS} FROM events WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed names
-            f" ORDER BY seq {direction} LIMIT %s",
+            f" ORDER BY {order} LIMIT %s",
             (*values, limit),
         )
 
 
-def _events(rows: Sequence[tuple[Any, ...]]) -> list[Event]:
-    if not rows:
-        return []
-    seqs, users, kinds, ids, ats, texts, bodies = zip(*rows, strict=True)
-    columns = {
-        "event_id": ids, "user_id": users, "at": (at.astimezone(UTC) for at in ats), "kind": kinds,
-        "text": texts, "body": map(json.loads, bodies), "seq": seqs,
-    }  # fmt: skip
-    return events_from_columns(len(rows), columns)
+def _in_utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)

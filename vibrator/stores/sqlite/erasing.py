@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from vibrator.errors import StoreBusy
+from vibrator.errors import StoreBusy, StoreError
 from vibrator.stores.halves import key_bytes
 from vibrator.stores.journal import micros
 from vibrator.stores.ports import Erased
@@ -15,6 +15,7 @@ from vibrator.stores.sqlite.database import Database
 from vibrator.stores.sqlite.schema import BUMP, EPOCH
 
 BUSY = "the file is in use by another process: run `vibrator store compact` when it is not"
+AGAIN = "run `vibrator store compact` when that is mended"
 
 
 def erase_users(
@@ -63,6 +64,8 @@ def compact(database: Database) -> tuple[str, ...]:
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except StoreBusy:
         return (f"sqlite: deleted rows may still be read from the raw file; {BUSY}",)
+    except StoreError as error:  # a full disk: what is deleted stays deleted
+        return (f"sqlite: deleted rows may still be read from the raw file; {error}: {AGAIN}",)
     if busy:
         return (f"sqlite: deleted rows may still be read from the write-ahead log; {BUSY}",)
     return ()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import replace
 
 from vibrator.stores.journal import dump_body, from_micros, micros
-from vibrator.stores.ports import Event, Which, events_from_columns
+from vibrator.stores.pages import Row, narrowed, ordered, read_pages
+from vibrator.stores.ports import Event, Which
 from vibrator.stores.sqlite.database import Database, marks
 
-PAGE = 5_000  # rows read at a time: no read stays open while somebody works on them
 LOOKUP = 500  # ids in one SELECT
 APPEND = (
     "INSERT OR IGNORE INTO events (tenant, user_id, kind, event_id, at, text, body)"
@@ -40,52 +39,29 @@ class SQLiteEvents:
 
     def read(self, which: Which) -> Iterator[Event]:
         """The chosen events in log order."""
-        if which.newest is not None:
-            newest = self._page(which, which.after, "DESC", which.newest)
-            yield from _events(newest[::-1])
-            return
-        after = which.after
-        while True:
-            page = self._page(which, after, "ASC", PAGE)
-            yield from _events(page)
-            if len(page) < PAGE:
-                return
-            after = page[-1][0]
+        return read_pages(which, self._page, from_micros)
 
-    def _page(self, which: Which, after: int, direction: str, limit: int) -> list[Any]:
+    def _page(self, which: Which, order: str, limit: int) -> list[Row]:
         if which.ids is not None and len(which.ids) > LOOKUP:
-            return self._long_page(which, after, direction, limit)
-        conditions, values = ["tenant = ?", "seq > ?"], [self._tenant, after]
-        for column, wanted in (
-            ("user_id", which.users), ("kind", which.kinds), ("event_id", which.ids),
-        ):  # fmt: skip
-            if wanted is not None:
-                conditions.append(f"{column} IN ({marks(len(wanted))})")
-                values += wanted
+            return self._long_page(which, order, limit)
+        conditions = ["tenant = ?", "seq > ?"]
+        values: list[str | int] = [self._tenant, which.after]
+        for column, wanted in narrowed(which):
+            conditions.append(f"{column} IN ({marks(len(wanted))})")
+            values += wanted
+        if which.until is not None:
+            conditions.append("at <= ?")
+            values.append(micros(which.until))
         if which.kinds == ("outcome",):
             conditions.append("kind = 'outcome'")  # spelled out, so that its own index serves
         return self._database.rows(
             f"SELECT {COLUMNS} FROM events WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed names
-            f" ORDER BY seq {direction} LIMIT ?",
+            f" ORDER BY {order} LIMIT ?",
             (*values, limit),
         )
 
-    def _long_page(self, which: Which, after: int, direction: str, limit: int) -> list[Any]:
+    def _long_page(self, which: Which, order: str, limit: int) -> list[Row]:
         ids = which.ids or ()
         parts = [ids[start : start + LOOKUP] for start in range(0, len(ids), LOOKUP)]
-        rows: list[Any] = []
-        for part in parts:
-            few = Which(users=which.users, kinds=which.kinds, ids=part)
-            rows += self._page(few, after, direction, limit)
-        return sorted(rows, reverse=direction == "DESC")[:limit]
-
-
-def _events(rows: Sequence[tuple[Any, ...]]) -> list[Event]:
-    if not rows:
-        return []
-    seqs, users, kinds, ids, ats, texts, bodies = zip(*rows, strict=True)
-    columns = {
-        "event_id": ids, "user_id": users, "at": map(from_micros, ats), "kind": kinds,
-        "text": texts, "body": map(json.loads, bodies), "seq": seqs,
-    }  # fmt: skip
-    return events_from_columns(len(rows), columns)
+        rows = [row for part in parts for row in self._page(replace(which, ids=part), order, limit)]
+        return ordered(rows, order)[:limit]
