@@ -33,6 +33,17 @@ def read_pages(which: Which, page: Page, to_time: Callable[[Any], datetime]) -> 
             which = replace(which, after=rows[-1][SEQ])
 
 
+def each_user(after: str, page: Callable[[str], list[tuple[str]]]) -> Iterator[str]:
+    """Everybody behind one, by pages of those behind the last.
+
+    >>> list(each_user("ada", {"ada": [("bruno",), ("chioma",)], "chioma": []}.__getitem__))
+    ['bruno', 'chioma']
+    """
+    while rows := page(after):
+        yield from (user for (user,) in rows)
+        after = rows[-1][0]
+
+
 def ordered(rows: Sequence[Row], order: str) -> list[Row]:
     """Rows of several queries in the order of one.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vibrator.stores.halves import half_rows, key_bytes
 from vibrator.stores.journal import LoggedDecisions
+from vibrator.stores.pages import each_user
 from vibrator.stores.ports import DEFAULT_TENANT, Erased, Item
 from vibrator.stores.postgres.catalogue import ENCODER_NOTE, PostgresCatalogue, put_items
 from vibrator.stores.postgres.erasing import compact, erase_before, erase_users
@@ -68,10 +69,9 @@ class PostgresStore:
             "SELECT DISTINCT user_id FROM events WHERE tenant = %s AND user_id > %s"
             " ORDER BY user_id LIMIT %s"
         )
-        last = after
-        while rows := self._pool.rows(sql, (self.tenant, last, USERS_AT_ONCE)):
-            yield from (user for (user,) in rows)
-            last = rows[-1][0]
+        return each_user(
+            after, lambda last: self._pool.rows(sql, (self.tenant, last, USERS_AT_ONCE))
+        )
 
     def reencode(self, encode: Callable[[list[str]], Any], *, fingerprint: str) -> int:
         """Replace everything another encoder made: items get new vectors, the rest is dropped."""

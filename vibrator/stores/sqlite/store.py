@@ -9,6 +9,7 @@ from typing import Any
 
 from vibrator.stores.journal import LoggedDecisions
 from vibrator.stores.matrix import Matrix, NewIndex
+from vibrator.stores.pages import each_user
 from vibrator.stores.ports import DEFAULT_TENANT, Erased
 from vibrator.stores.sqlite.catalogue import SQLiteCatalogue
 from vibrator.stores.sqlite.connection import BUSY_SECONDS, migrate
@@ -75,10 +76,9 @@ class SQLiteStore:
             "SELECT DISTINCT user_id FROM events WHERE tenant = ? AND user_id > ?"
             " ORDER BY user_id LIMIT ?"
         )
-        last = after
-        while rows := self.database.rows(sql, (self.tenant, last, USERS_AT_ONCE)):
-            yield from (user for (user,) in rows)
-            last = rows[-1][0]
+        return each_user(
+            after, lambda last: self.database.rows(sql, (self.tenant, last, USERS_AT_ONCE))
+        )
 
     def reencode(self, encode: Callable[[list[str]], Any], *, fingerprint: str) -> int:
         """Replace everything another encoder made: items get new vectors, the rest is dropped."""
