@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.people import actions_of
-from vibrator.actions import UserAction
+from vibrator.actions import ACTION_TYPES, UserAction, register_action_type
 from vibrator.encoder import InstructionalEncoder
 from vibrator.encoders.embedded import FOLDER
 from vibrator.encoders.ports import EncoderConfig
@@ -134,9 +134,10 @@ def test_a_text_with_a_nul_in_it_is_read(encoder):
     assert encoder.encode_items(["a\0tent", "\0"]).shape == (2, encoder.dimensions)
 
 
-def test_no_list_of_texts_is_refused(encoder):
-    with pytest.raises(BadInput, match="list of texts, got None"):
-        encoder.encode_items(None)
+@pytest.mark.parametrize("texts", [None, 3])
+def test_no_list_of_texts_is_refused(encoder, texts):
+    with pytest.raises(BadInput, match=f"list of texts, got {texts}"):
+        encoder.encode_items(texts)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,8 @@ def test_memory_is_bounded():
     for start in range(0, 400, 10):
         small.encode_items([f"text {i}" for i in range(start, start + 10)])
         small.encode_items([f"text {i}" for i in range(max(start - 15, 0), start)])
-    assert len(small._memory) + len(small._older) <= 40
+    kept = [*small._memory.values(), *small._older.values()]
+    assert 0 < sum(map(len, kept)) <= 40
 
 
 def test_threads_see_the_same_vectors(encoder):
@@ -223,3 +225,28 @@ def test_people_differ(encoder):
     )
     cosine = ada @ bruno / np.linalg.norm(ada) / np.linalg.norm(bruno)
     assert cosine < 0.5
+
+
+def test_a_wording_registered_later_is_read_from_then_on():
+    action, late = UserAction("rent", "a tent"), InstructionalEncoder("embedded")
+    before = late.encode_actions([action, action])
+    register_action_type("rent", wording="User borrowed for money:")
+    try:
+        after = late.encode_actions([action])
+        assert np.array_equal(after, InstructionalEncoder("embedded").encode_actions([action]))
+        assert not np.allclose(before[0], after[0], atol=1e-3)
+    finally:
+        del ACTION_TYPES["rent"]
+
+
+def test_a_memory_that_another_thread_replaces_meanwhile_is_still_read(encoder):
+    class Replaced(dict):
+        def __contains__(self, role):
+            found = super().__contains__(role)
+            small._memory = {}
+            return found
+
+    small, actions = InstructionalEncoder("embedded"), [UserAction("read", "a night train")]
+    small.encode_actions(actions)
+    small._memory, small._by_type = Replaced(small._memory), {}
+    assert np.array_equal(small.encode_actions(actions), encoder.encode_actions(actions))

@@ -374,3 +374,99 @@ def test_a_profile_of_another_encoder_is_refused(scorer):
     )
     with pytest.raises(BadInput, match="encoder"):
         scorer.score(other, CONTENT["depth"])
+
+
+class Theirs(Plain):
+    """Somebody else's encoder that gives what it is told to."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def encode_actions(self, actions):
+        return self.change(super().encode_actions(actions))
+
+    def encode_items(self, texts):
+        return self.change(super().encode_items(texts))
+
+
+@pytest.mark.parametrize("kind", [int, bool, np.float16, np.float32, np.float64, object, list])
+def test_numbers_of_any_kind_from_an_encoder_score_alike(kind):
+    actions = [UserAction("write", "up"), UserAction("read", "right"), UserAction("react", "up")]
+
+    def scored(encoder):
+        scorer = SliderScorer(encoder, {"s": [3.0, 4.0]}, clock=lambda: NOW)
+        ranked = scorer.rank(actions, ["up", "right"], 2)
+        return scorer.score(actions, "right")["s"].features, [row.score for row in ranked]
+
+    change = np.ndarray.tolist if kind is list else lambda rows: rows.astype(kind)
+    for found, right in zip(scored(Theirs(change)), scored(Plain()), strict=True):
+        assert found == pytest.approx(right, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda r: r[:1], lambda r: r[:, :1], lambda r: [*r, r[0]], lambda r: None, np.ravel]
+)
+def test_an_encoder_that_gives_no_row_each_is_refused(change):
+    actions, texts = [UserAction("read", "up"), UserAction("read", "right")], ["up", "right"]
+    scorer = SliderScorer(Theirs(change), {"s": [3.0, 4.0]}, clock=lambda: NOW)
+    for asked in (
+        lambda: scorer.score(actions, "up"),
+        lambda: scorer.score_batch([actions], texts),
+        lambda: scorer.rank(Profile(), texts, 1),
+    ):
+        with pytest.raises(BadInput, match="must give rows of shape"):
+            asked()
+
+
+@pytest.mark.parametrize("method", ["encode_actions", "encode_items"])
+def test_vectors_that_are_not_finite_are_refused_wherever_they_come_from(method):
+    broken = Plain()
+    setattr(broken, method, lambda given: np.full((len(given), 2), np.nan))
+    scorer = SliderScorer(broken, {"s": [3.0, 4.0]}, clock=lambda: NOW)
+    actions = [UserAction("read", "up")]
+    for asked in (
+        lambda: scorer.score(actions, "up"),
+        lambda: scorer.score_batch([actions], ["up"]),
+        lambda: scorer.rank(actions, ["up"], 1),
+    ):
+        with pytest.raises(BadInput, match="finite"):
+            asked()
+
+
+def test_a_profile_of_another_width_is_refused():
+    profile = Profile()
+    profile.add([UserAction("read", "up")], np.ones((1, 3)))
+    with pytest.raises(BadInput, match="a profile must be 2 wide"):
+        SliderScorer(Plain(), {"s": [3.0, 4.0]}).score(profile, "up")
+
+
+def test_what_cannot_score_is_refused_when_the_scorer_is_made():
+    for encoder in ("embedded", None):
+        with pytest.raises(BadInput, match="encoder must have encode_actions and encode_items"):
+            SliderScorer(encoder, SLIDERS)
+    with pytest.raises(BadInput, match="calibrator of 's' must have transform, got 3"):
+        SliderScorer(Plain(), {"s": [3.0, 4.0]}, calibrators={"s": 3})
+    with pytest.raises(BadInput, match="must have encode_sliders"):
+        SliderScorer(Plain(), {"s": "words"}).score([UserAction("read", "up")], "up")
+    with pytest.raises(BadInput, match="base feature weights must map"):
+        SliderScorer(ENCODER, SLIDERS, [0.5, 0.5])
+
+
+def test_what_is_no_list_is_refused(scorer):
+    actions = actions_of("ada")
+    for items in (None, 3):
+        with pytest.raises(BadInput, match="items must be a list"):
+            scorer.rank(actions, items, 1)
+    for people in (None, actions[0]):
+        with pytest.raises(BadInput, match="people must be a list"):
+            scorer.score_batch(people, ["text"])
+
+
+@pytest.mark.parametrize("k", [-1, 1.5, "1", None, True])
+def test_a_k_that_counts_nothing_is_refused(scorer, k):
+    with pytest.raises(BadInput, match="k must be a whole number from 0"):
+        scorer.rank(actions_of("ada"), ["text"], k)
+
+
+def test_a_k_of_numpy_is_a_number(scorer):
+    assert len(scorer.rank(actions_of("ada"), list(CONTENT.values()), np.int64(2))) == 2

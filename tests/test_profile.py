@@ -236,3 +236,17 @@ def test_weight_temperature_raises_weights_to_a_power(power, shares):
     rows = ENCODER.encode_actions(actions)
     by_hand = (shares[0] * rows[0] + shares[1] * rows[1]) / sum(map(abs, shares))
     assert np.allclose(weighted_user_embedding(ENCODER, actions, power), by_hand, atol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [-1.0, float("nan"), float("inf"), "hot", None])
+def test_a_weight_temperature_that_is_none_is_refused(temperature):
+    with pytest.raises(BadInput, match="weight_temperature"):
+        weighted_user_embedding(ENCODER, log(2), temperature)
+
+
+def test_what_is_no_list_of_actions_makes_no_profile():
+    for actions in (None, log(1)[0]):
+        with pytest.raises(BadInput, match="actions must be a list"):
+            Profile.from_actions(actions)
+    with pytest.raises(BadInput, match="half-lives must satisfy"):
+        Profile(fast=3)

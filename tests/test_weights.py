@@ -39,3 +39,21 @@ def test_a_feature_nobody_knows_is_refused():
 def test_a_context_that_maps_nothing_is_refused():
     with pytest.raises(BadInput, match="context must map"):
         FeatureWeights().under(["segment"])
+
+
+@pytest.mark.parametrize("segment", [["new"], {"new": 1}])
+def test_a_segment_that_cannot_be_a_name_is_refused(segment):
+    with pytest.raises(BadInput, match="segment must be a text"):
+        FeatureWeights(segments={"new": {"recency": 2.0}}).under({"segment": segment})
+
+
+@pytest.mark.parametrize("segment", [None, 3, "nobody"])
+def test_an_unknown_segment_changes_nothing(segment):
+    weights = FeatureWeights(segments={"new": {"recency": 2.0}})
+    assert weights.under({"segment": segment}) == pytest.approx(weights.base)
+
+
+@pytest.mark.parametrize("fields", [{"base": [1.0]}, {"segments": "new"}, {"segments": {"new": 3}}])
+def test_weights_that_map_nothing_are_refused(fields):
+    with pytest.raises(BadInput, match="must map names to values"):
+        FeatureWeights(**fields)

@@ -173,8 +173,9 @@ class InstructionalEncoder:
 
     def _of_types(self, kinds: Iterable[str]) -> dict[str, dict[str, Row]]:
         """What is remembered of each registered type; the wording of others may yet change."""
+        memory = self._memory  # another thread may put a new one in its place
         roles = {kind: self._action_role(kind) for kind in kinds if kind in ACTION_TYPES}
-        return {kind: self._memory[role] for kind, role in roles.items() if role in self._memory}
+        return {kind: memory[role] for kind, role in roles.items() if role in memory}
 
     def _encode(self, role: Role, texts: Iterable[str]) -> Matrix:
         checked = require_texts(texts)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from vibrator.actions import UserAction, columns_of
-from vibrator.checks import ODD, require_aware
+from vibrator.checks import ODD, require_aware, require_finite
 from vibrator.decay import DecayedSum
 from vibrator.errors import ArtefactError, BadInput
 
@@ -72,7 +72,8 @@ class Profile:
     def __init__(
         self, *, fast: timedelta = FAST, slow: timedelta = SLOW, fingerprint: str | None = None
     ) -> None:
-        if not timedelta(0) < fast <= slow:
+        known = isinstance(fast, timedelta) and isinstance(slow, timedelta)
+        if not known or not timedelta(0) < fast <= slow:
             raise BadInput(f"half-lives must satisfy 0 < fast <= slow, got {fast} and {slow}")
         self.fast, self.slow = fast, slow
         self.fingerprint = fingerprint
@@ -93,6 +94,8 @@ class Profile:
         slow: timedelta = SLOW,
     ) -> Profile:
         """Fold actions, encoded now, or by the first scorer when no encoder is given."""
+        if not hasattr(actions, "__iter__"):
+            raise BadInput(f"actions must be a list of UserAction, got {actions!r}")
         profile = cls(fast=fast, slow=slow)
         profile.unread = list(actions)
         return profile if encoder is None else profile.read_with(encoder)
@@ -359,23 +362,24 @@ def _freshest_hours(actions: Sequence[UserAction], ages: Floats) -> float:
 
 def weighted_user_embedding(
     encoder: ActionEncoder,
-    actions: Sequence[UserAction],
+    actions: Iterable[UserAction],
     weight_temperature: float = 1.0,
 ) -> Floats:
     """Σ w x / Σ |w| over the actions, each weight raised to a power that keeps its sign.
 
     A temperature of 0 counts every action alike, above 1 the heavy ones speak louder.
     """
-    if not actions:
+    listed = list(actions)
+    if not listed:
         raise BadInput("at least one action is needed, got none")
-    if not weight_temperature >= 0:
+    if require_finite("weight_temperature", weight_temperature) < 0:
         raise BadInput(f"weight_temperature must not be negative, got {weight_temperature}")
-    weights = np.array([action.weight for action in actions])
+    weights = np.array([action.weight for action in listed])
     powered = np.sign(weights) * np.abs(weights) ** weight_temperature
     mass = np.abs(powered).sum()
     if mass == 0:
         raise BadInput("the weights of the actions must not all be zero")
-    return np.asarray(powered @ np.asarray(encoder.encode_actions(actions)) / mass)
+    return np.asarray(powered @ np.asarray(encoder.encode_actions(listed)) / mass)
 
 
 class _ActionSum(DecayedSum):

@@ -28,7 +28,13 @@ def _require_factor(feature: Any, factor: Any) -> float:
     return number
 
 
-def _factors(given: Mapping[str, float]) -> dict[str, float]:
+def _require_mapping(name: str, given: Any) -> None:
+    if not isinstance(given, Mapping):
+        raise BadInput(f"{name} must map names to values, got {given!r}")
+
+
+def _factors(name: str, given: Mapping[str, float]) -> dict[str, float]:
+    _require_mapping(name, given)
     return {feature: _require_factor(feature, factor) for feature, factor in given.items()}
 
 
@@ -73,19 +79,21 @@ class FeatureWeights:
     rules: tuple[ContextRule, ...] = DEFAULT_RULES
 
     def __post_init__(self) -> None:
-        base = dict.fromkeys(FEATURES, 0.0) | _factors(self.base)
+        base = dict.fromkeys(FEATURES, 0.0) | _factors("base feature weights", self.base)
         object.__setattr__(self, "base", _normalised(base))
-        segments = {segment: _factors(given) for segment, given in self.segments.items()}
+        _require_mapping("segments", self.segments)
+        segments = {
+            name: _factors(f"segment {name!r}", given) for name, given in self.segments.items()
+        }
         object.__setattr__(self, "segments", segments)
 
     def under(self, context: Mapping[str, Any] | None) -> dict[str, float]:
         """The weights in this context."""
         if not context:
             return dict(self.base)
-        if not isinstance(context, Mapping):
-            raise BadInput(f"context must map names to values, got {context!r}")
+        _require_mapping("context", context)
         weights = dict(self.base)
-        for feature, factor in self.segments.get(context.get("segment", ""), {}).items():
+        for feature, factor in self._of_segment(context.get("segment")).items():
             weights[feature] *= factor
         for rule in self.rules:
             if rule.holds(context):
@@ -94,6 +102,12 @@ class FeatureWeights:
         if boosted is not None:
             weights[_require_feature(boosted)] *= BOOST_FACTOR
         return _normalised(weights)
+
+    def _of_segment(self, segment: Any) -> Mapping[str, float]:
+        try:
+            return self.segments.get(segment, {})
+        except TypeError:  # a list or a mapping
+            raise BadInput(f"segment must be a text, got {segment!r}") from None
 
 
 def _normalised(weights: dict[str, float]) -> dict[str, float]:

@@ -110,8 +110,8 @@ def require_texts(texts: Sequence[Any]) -> list[str]:
     """The texts as a list, each with words in it; instruction-text pairs are refused."""
     if isinstance(texts, (str, bytes)):
         raise BadInput(f"texts must be a list of texts, got the single text {texts[:40]!r}")
-    if texts is None:
-        raise BadInput("texts must be a list of texts, got None")
+    if not hasattr(texts, "__iter__"):
+        raise BadInput(f"texts must be a list of texts, got {texts!r}")
     checked = list(texts)
     for position, text in enumerate(checked):
         if isinstance(text, (list, tuple)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,8 +71,22 @@ def require_items(items: Any, encode: Callable[[Sequence[str]], NDArray[np.float
         return Contents(tuple(items), encode(texts), texts)
     if isinstance(items, (str, bytes)):
         raise BadInput(f"items must be a list of texts, got the single text {items[:40]!r}")
-    texts = list(items)
+    texts = require_list("items", items)
     return Contents(range(len(texts)), encode(texts), texts)
+
+
+def require_list(name: str, given: Any) -> list[Any]:
+    """What can be gone through, as a list."""
+    if not hasattr(given, "__iter__"):
+        raise BadInput(f"{name} must be a list, got {given!r}")
+    return list(given)
+
+
+def require_places(k: object) -> int:
+    """How many are to be ranked."""
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 0:
+        raise BadInput(f"k must be a whole number from 0, got {k!r}")
+    return int(k)
 
 
 def require_unit_rows(rows: NDArray[np.floating]) -> None:

@@ -16,6 +16,13 @@ from vibrator.actions import UserAction, utc_now
 from vibrator.checks import require_aware, require_finite
 from vibrator.errors import BadInput
 from vibrator.pipeline.batch import ScoreBatch
+from vibrator.pipeline.given import (
+    require_actions,
+    require_calibrators,
+    require_methods,
+    require_priors,
+    require_weights,
+)
 from vibrator.pipeline.outputs import Because, Content, Scores
 from vibrator.pipeline.penalties import (
     NO_PULLS,
@@ -30,6 +37,8 @@ from vibrator.pipeline.ranking import (
     Ranking,
     diverse,
     require_items,
+    require_list,
+    require_places,
     require_unit_rows,
 )
 from vibrator.pipeline.zero_shot import Z90, ZeroShot, interval, intervals_of_few
@@ -46,7 +55,7 @@ if TYPE_CHECKING:
 RECENCY_HALF_LIFE_HOURS = 12.0
 REMEMBERED_CONTENTS = 4_096
 IN_ORDER = itemgetter(*FEATURES)  # the weights
-PLAIN = {UserAction}
+FLOATS = "fd"  # the numbers to calculate with: of half precision and of integers, sums are lost
 
 Person = Profile | Sequence[UserAction]
 
@@ -79,16 +88,16 @@ class SliderScorer:
         zero_shot: ZeroShot | None = None,
         penalties: Iterable[Penalty] = (),
     ) -> None:
-        self.encoder = encoder
+        self.encoder = require_methods("encoder", encoder, "encode_actions", "encode_items")
         self.sliders = sliders if isinstance(sliders, SliderSet) else SliderSet(sliders)
-        self.feature_weights = _weights(base_feature_weights, feature_overrides_by_segment)
-        self.calibrators = _calibrators(calibrators, self.sliders)
+        self.feature_weights = require_weights(base_feature_weights, feature_overrides_by_segment)
+        self.calibrators = require_calibrators(calibrators, self.sliders)
         if not require_finite("relative_softmax_temperature", relative_softmax_temperature) > 0:
             raise BadInput(
                 f"relative_softmax_temperature must be positive, got {relative_softmax_temperature}"
             )
         self.relative_softmax_temperature = relative_softmax_temperature
-        self.priors = _priors(prior, self.sliders)
+        self.priors = require_priors(prior, self.sliders)
         self.clock = clock
         self.zero_shot = zero_shot or ZeroShot()
         self.penalties = require_penalties(penalties)
@@ -139,11 +148,15 @@ class SliderScorer:
     ) -> ScoreBatch:
         """Every person with every content (or, with `pairs`, each with its own), block by block."""
         moment = self._now(now)
-        people = (
-            dict(all_actions) if isinstance(all_actions, Mapping) else dict(enumerate(all_actions))
+        people = dict(
+            all_actions
+            if isinstance(all_actions, Mapping)
+            else enumerate(require_list("people", all_actions))
         )
         read = [
-            person if isinstance(person, Profile) else _listed(person, cold_start=cold_start)
+            person
+            if isinstance(person, Profile)
+            else require_actions(person, cold_start=cold_start)
             for person in people.values()
         ]
         self._warm(read)
@@ -182,15 +195,14 @@ class SliderScorer:
         """
         moment = self._now(now)
         reading = self._reading(profile, moment, cold_start=True)
-        if not isinstance(k, int) or k < 0:
-            raise BadInput(f"k must be a whole number from 0, got {k!r}")
-        if slider is not None and slider not in self.sliders:
+        places = require_places(k)
+        if slider is not None and slider not in tuple(self.sliders):
             raise BadInput(f"slider must be one of {list(self.sliders)}, got {slider!r}")
         contents = self._contents_of(items)
         scores = self._fits(reading, contents, slider, moment, context)
         if np.isnan(scores.min(initial=0.0)):
             raise BadInput("encoded rows must be finite, got NaN among them")
-        chosen = diverse(scores, contents.vectors, k, diversity)
+        chosen = diverse(scores, contents.vectors, places, diversity)
         require_unit_rows(contents.vectors[chosen])
         told = self._told(reading, contents.pick(chosen), moment, context)
         return Ranking(
@@ -361,16 +373,29 @@ class SliderScorer:
                     f"the profile was made by encoder {person.fingerprint}, "
                     f"this scorer reads with {self.encoder.fingerprint}"
                 )
+            width = self.slider_vectors.shape[1]
+            if person.dimensions not in {None, width}:
+                raise BadInput(
+                    f"a profile must be {width} wide, as sliders are, got {person.dimensions}"
+                )
             return person.read_with(self.encoder).at(now)
-        return self._read_list(_listed(person, cold_start=cold_start), now)
+        return self._read_list(require_actions(person, cold_start=cold_start), now)
 
     def _read_list(
         self, actions: Sequence[UserAction], now: datetime, **half_lives: timedelta
     ) -> Reading | None:
         if not actions:
             return None
-        vectors = np.asarray(self.encoder.encode_actions(actions))
+        vectors = self._encoded("encode_actions", actions)
         return read_actions(actions, vectors, now, **half_lives)
+
+    def _encoded(self, method: str, given: Sequence[Any]) -> NDArray[np.floating]:
+        """What the encoder, which may be somebody else's, gives: a row of floats for each."""
+        rows = np.asarray(getattr(self.encoder, method)(given))
+        if rows.shape != (len(given), self.slider_vectors.shape[1]):
+            wanted = (len(given), self.slider_vectors.shape[1])
+            raise BadInput(f"{method} must give rows of shape {wanted}, got {rows.shape}")
+        return rows if rows.dtype.char in FLOATS else rows.astype(np.float64)
 
     def _warm(self, people: Iterable[Person]) -> None:
         """Encode the words of all people in one call, so that each reading finds its own cached."""
@@ -393,7 +418,7 @@ class SliderScorer:
 
     def _item(self, content: Any) -> Floats:
         vector = np.asarray(
-            self.encoder.encode_items([content])[0] if isinstance(content, str) else content
+            self._encoded("encode_items", [content])[0] if isinstance(content, str) else content
         )
         if vector.ndim != 1 or vector.shape[0] != self.slider_vectors.shape[1]:
             raise BadInput(f"content must be a text or one encoded row, got shape {vector.shape}")
@@ -411,8 +436,9 @@ class SliderScorer:
         return contents
 
     def _items(self, texts: Sequence[str]) -> NDArray[np.floating]:
-        vectors = np.asarray(self.encoder.encode_items(texts))
-        return vectors if len(vectors) == 0 else unit(vectors)
+        if not texts:
+            return np.empty((0, self.slider_vectors.shape[1]))
+        return unit(self._encoded("encode_items", texts))
 
     def _slider_vector(self, name: str) -> Floats:
         slider = self.sliders[name]
@@ -422,7 +448,8 @@ class SliderScorer:
 
     def _pole_difference(self, slider: Slider) -> NDArray[np.floating]:
         texts = [slider.text] if slider.opposite is None else [slider.text, slider.opposite]
-        poles = np.asarray(self.encoder.encode_sliders(texts), dtype=np.float64)
+        encoder = require_methods("encoder of sliders in words", self.encoder, "encode_sliders")
+        poles = np.asarray(encoder.encode_sliders(texts), dtype=np.float64)
         return np.asarray(poles[0] if slider.opposite is None else poles[0] - poles[1])
 
     def _now(self, now: datetime | None) -> datetime:
@@ -442,51 +469,3 @@ def _calibrated(calibrator: Any, raw: float, reach: float) -> tuple[float, float
     own = getattr(calibrator, "interval", None)
     low, high = interval(probability, reach) if own is None else own(np.array([raw]))
     return float(probability[0]), float(low[0]), float(high[0])
-
-
-def _listed(actions: Any, *, cold_start: bool) -> Sequence[UserAction]:
-    if isinstance(actions, (str, bytes, UserAction)) or not hasattr(actions, "__iter__"):
-        raise BadInput(f"actions must be a list of UserAction or a Profile, got {actions!r}")
-    listed = tuple(actions)
-    if set(map(type, listed)) == PLAIN:
-        return listed
-    for position, action in enumerate(listed):
-        if not isinstance(action, UserAction):
-            raise BadInput(f"actions[{position}] must be a UserAction, got {action!r}")
-    if not listed and not cold_start:
-        raise BadInput("actions must not be empty: say cold_start=True to score a stranger")
-    return listed
-
-
-def _weights(
-    base: Mapping[str, float] | FeatureWeights | None,
-    segments: Mapping[str, Mapping[str, float]] | None,
-) -> FeatureWeights:
-    if isinstance(base, FeatureWeights):
-        if segments is not None:
-            raise BadInput("feature_overrides_by_segment stand in the FeatureWeights given already")
-        return base
-    given: dict[str, Any] = {} if base is None else {"base": dict(base)}
-    return FeatureWeights(**given, segments=segments or {})
-
-
-def _calibrators(calibrators: Mapping[str, Any] | None, sliders: SliderSet) -> dict[str, Any]:
-    stray = sorted(set(calibrators or {}) - set(sliders))
-    if stray:
-        raise BadInput(f"calibrators are given for unknown sliders {stray}")
-    return dict(calibrators or {})
-
-
-def _priors(prior: float | Mapping[str, float] | None, sliders: SliderSet) -> Floats:
-    default = 1.0 / len(sliders) if len(sliders) > 1 else 0.5
-    if isinstance(prior, Mapping):
-        stray = sorted(set(prior) - set(sliders))
-        if stray:
-            raise BadInput(f"priors are given for unknown sliders {stray}")
-        values = [prior.get(name, default) for name in sliders]
-    else:
-        values = [default if prior is None else prior] * len(sliders)
-    for value in values:
-        if not 0.0 < require_finite("prior", value) < 1.0:
-            raise BadInput(f"prior must lie between 0 and 1, got {value!r}")
-    return np.array(values, dtype=np.float64)
