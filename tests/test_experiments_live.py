@@ -117,6 +117,10 @@ def load_text(ledger):
         (("analyze", "--store", STORE, "--goal", "reward"), "no decision names the experiment ''"),
         (("analyze", "--store", STORE, "--experiment", "wordng"), "there are ['wording']"),
         (("analyze", "--store", STORE, "--experiment", "wording"), "say --goal COLUMN"),
+        (
+            ("analyze", "--store", STORE, "--experiment", "wording", "--goal", "reward"),
+            "2 variants to compare, got only ['plain']",
+        ),
         (("analyze", "--store", "sqlite:///gone.db", "--experiment", "e"), "no store at"),
         (
             ("analyze", "--store", STORE, "--experiment", "wording", "--unrewarded", 0),

@@ -13,6 +13,7 @@ from vibrator.errors import BadInput, UnknownName, VersionConflict
 from vibrator.experiments.adapters import MeasuredAdapter, measured_in
 from vibrator.experiments.adapters.port import mean_of
 from vibrator.experiments.config import AdaptiveConfig
+from vibrator.experiments.design import Experiment, Metric, Variant
 from vibrator.experiments.hypothesis import HypothesisEngine
 from vibrator.experiments.ledger import Ledger, Record
 from vibrator.experiments.loop import Loop, Plan, load_state
@@ -433,6 +434,31 @@ def test_analyze_a_file(cli, tmp_path):
     assert "winner: new" in result.stderr
     wrong = cli("analyze", "units.csv", "--goal", "value", "--control", "older")
     assert isinstance(wrong.exception, BadInput)
+
+
+def test_a_whole_experiment_may_come_from_a_file(cli, tmp_path):
+    """With its guardrail, which the options alone cannot say; options beside it are refused."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"variant": ["new", "old"] * 400, "value": rng.normal(size=800)})
+    frame.loc[frame.variant == "new", "value"] += 1
+    frame["crashed"] = (frame.variant == "new") * (rng.random(800) < 0.2).astype(float)
+    frame.to_csv(tmp_path / "units.csv", index=False)
+    guard = Metric(name="crashed", kind="share", role="guardrail", increase=False, margin=0.05)
+    design = Experiment(id="e", domain="d", variable="v", variants=(Variant("old"), Variant("new")),
+                        metrics=(Metric(name="value"), guard))  # fmt: skip
+    (tmp_path / "design.json").write_text(json.dumps(design.to_dict()))
+    words = ("analyze", "units.csv", "--design", "design.json")
+
+    assert "harmful" in cli(*words, "--verdict", "verdict.json").stderr
+    assert json.loads((tmp_path / "verdict.json").read_text())["state"] == "harmful"
+    assert "leave out ['goal']" in str(cli(*words, "--goal", "value").exception)
+    shares = ("analyze", "units.csv", "--goal", "value", "--weights", '{"old": 3, "new": 1}')
+    assert "invalid" in cli(*shares).stderr
+
+
+def test_a_row_of_no_variant_is_no_variant(cli, tmp_path):
+    (tmp_path / "units.csv").write_text("variant,value\nold,1\n,2\nnew,3\n")
+    assert "row 1 has none" in str(cli("analyze", "units.csv", "--goal", "value").exception)
 
 
 def test_small_commands(cli, tmp_path):

@@ -138,6 +138,8 @@ class Judged:
             raise BadInput("say --goal COLUMN, or --design FILE with a whole experiment")
         if self.control is not None and self.control not in labels:
             raise BadInput(f"no row is of the control {self.control!r}; there are {list(labels)}")
+        if len(labels) < 2:
+            raise BadInput(f"there must be rows of 2 variants to compare, got only {list(labels)}")
         order = sorted(labels, key=lambda label: (label != self.control, label))
         metric = Metric(
             name=self.goal, kind=self.kind, covariate=self.covariate, denominator=self.denominator

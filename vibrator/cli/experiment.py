@@ -111,8 +111,10 @@ def run(
             steps = loop.tick(units, dry_run=dry_run).steps
             rows += [{"tick": tick, **step.row()} for step in steps]
     show(rows, how)
+    if not rows:
+        note("nothing is new since the last tick")
     if live.store is not None:
-        _say_what_to_show(loop.state)
+        _say_what_to_show(loop.state, book.place(live.store))
     if assigned is not None:
         _write_assigned(loop.state, assigned)
     if report is not None:
@@ -338,13 +340,14 @@ def _table(data: Path, variant: str, live: Live) -> Any:
     return frame
 
 
-def _say_what_to_show(state: Any) -> None:
+def _say_what_to_show(state: Any, ledger: str) -> None:
     for experiment in state.current:
         words = " or ".join(map(repr, experiment.labels))
         note(
             f"{experiment.variable} runs: let every decision's context say "
             f'{{"experiments": {{"{experiment.id}": …}}}} with {words}, '
-            f"as `vibrator experiment assign USER --domain {experiment.domain}` hands them out"
+            f"as `vibrator experiment assign USER --domain {experiment.domain} --ledger {ledger}` "
+            "hands them out"
         )
 
 
