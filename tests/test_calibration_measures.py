@@ -172,3 +172,23 @@ def test_naive_times_and_empty_windows_are_refused():
     ):
         with pytest.raises(BadInput):
             DriftMonitor(**{"window": timedelta(days=1), **wrong})
+
+
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [({"level": 2.0}, "level"), ({"resamples": 0}, "resamples"), ({"rng": 7}, "rng")],
+)
+def test_an_interval_that_cannot_be_drawn_is_refused(bad, named):
+    options = {"rng": np.random.default_rng(7), **bad}
+    for measure in (smooth_ece_interval, ReliabilityCurve.of):
+        with pytest.raises(BadInput, match=f"{named} must"):
+            measure([0.2, 0.8], [0, 1], **options)
+
+
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [({"window": 3}, "window"), ({"fewest": "x"}, "fewest"), ({"tolerated_odds": "x"}, "odds")],
+)
+def test_a_monitor_that_cannot_watch_is_refused(bad, named):
+    with pytest.raises(BadInput, match=f"{named} must"):
+        DriftMonitor(**{"window": timedelta(days=1), **bad})

@@ -12,7 +12,7 @@ import numpy as np
 from vibrator.calibration.measures import calculate_brier_score, checked_pair
 from vibrator.calibration.smooth import calculate_smooth_ece
 from vibrator.charts import Frame, Line, Mark, line_chart
-from vibrator.checks import require_aware, require_share
+from vibrator.checks import require_aware, require_count, require_finite, require_share
 from vibrator.errors import BadInput
 from vibrator.vectors import logit
 
@@ -104,13 +104,13 @@ class DriftMonitor:
     tolerated_odds: float = 1.1  # odds may be off by this factor before it counts as drift
 
     def __post_init__(self) -> None:
-        if self.window <= timedelta(0):
-            raise BadInput(f"window must be longer than nothing, got {self.window}")
-        if self.fewest < 1:
-            raise BadInput(f"fewest must be at least 1, got {self.fewest}")
+        given: object = self.window
+        if not isinstance(given, timedelta) or given <= timedelta(0):
+            raise BadInput(f"window must be a timedelta longer than nothing, got {given!r}")
+        require_count("fewest", self.fewest)
         if not 0 < require_share("false_alarm", self.false_alarm) < 1:
             raise BadInput(f"false_alarm must lie between 0 and 1, got {self.false_alarm}")
-        if not 1 <= self.tolerated_odds < np.inf:
+        if require_finite("tolerated_odds", self.tolerated_odds) < 1:
             raise BadInput(f"tolerated_odds must be a factor ≥ 1, got {self.tolerated_odds}")
 
     def check(
@@ -123,7 +123,8 @@ class DriftMonitor:
             raise BadInput(f"times must be as many as the probabilities, got {seconds.size}")
         origin = seconds.min()
         place = ((seconds - origin) // self.window.total_seconds()).astype(np.intp)
-        members = [np.flatnonzero(place == n) for n in range(place.max() + 1)]
+        ends = np.cumsum(np.bincount(place))[:-1]
+        members = np.split(np.argsort(place, kind="stable"), ends)
         judged = [rows if rows.size >= self.fewest else rows[:0] for rows in members]
         gains = np.array([log_gains(p[rows], y[rows], self.tolerated_odds) for rows in judged])
         evidence = log_evidence(gains) / np.log(10)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vibrator.calibration.labels import share_column, zero_one_column
+from vibrator.checks import require_count
 from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
@@ -79,9 +80,8 @@ def calculate_ece(
     >>> calculate_ece([0.25, 0.25, 0.75, 0.75], [0, 0, 1, 1], bins=2)
     0.25
     """
-    if bins < 1:
-        raise BadInput(f"bins must be at least 1, got {bins}")
-    if equal not in BINNINGS:
+    require_count("bins", bins)
+    if equal not in tuple(BINNINGS):
         raise BadInput(f"equal must be one of {', '.join(BINNINGS)}, got {equal!r}")
     p, y = checked_pair(probabilities, outcomes)
     gaps = np.bincount(BINNINGS[equal](p, bins), p - y)

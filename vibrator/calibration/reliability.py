@@ -15,6 +15,7 @@ from vibrator.calibration.smooth import (
     Cells,
     SmoothEce,
     cosine_waves,
+    drawn_anew,
     error_interval,
     smoothed,
 )
@@ -55,7 +56,7 @@ class ReliabilityCurve:
         """Smooth at the width of the smooth ECE; band and interval from the same resamples."""
         p, y = checked_pair(probabilities, outcomes)
         cells = Cells.of(p, y)
-        drawn = [cells.resampled(rng) for _ in range(resamples)]
+        drawn = drawn_anew(cells, rng, level, resamples)
         error = error_interval(cells, drawn, level)
         width = max(error.value, NARROWEST)
         centre, crowd = _share_that_happened(cells, width)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vibrator.calibration.measures import checked_pair
-from vibrator.checks import require_share
+from vibrator.checks import require_count, require_share
 from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
@@ -94,11 +94,19 @@ def smooth_ece_interval(
     resamples: int = RESAMPLES,
 ) -> SmoothEce:
     """Smooth ECE with its bootstrap interval."""
-    require_share("level", level)
-    if resamples < 1:
-        raise BadInput(f"resamples must be at least 1, got {resamples}")
     cells = Cells.of(*checked_pair(probabilities, outcomes))
-    return error_interval(cells, [cells.resampled(rng) for _ in range(resamples)], level)
+    return error_interval(cells, drawn_anew(cells, rng, level, resamples), level)
+
+
+def drawn_anew(
+    cells: Cells, rng: np.random.Generator, level: float, resamples: int
+) -> list[Floats]:
+    """Resamples enough for an interval at a level."""
+    require_share("level", level)
+    given: object = rng
+    if not isinstance(given, np.random.Generator):
+        raise BadInput(f"rng must be a numpy.random.Generator, got {given!r}")
+    return [cells.resampled(rng) for _ in range(require_count("resamples", resamples))]
 
 
 def error_interval(cells: Cells, drawn: Sequence[Floats], level: float) -> SmoothEce:
