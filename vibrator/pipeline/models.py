@@ -238,7 +238,7 @@ def scaling(features: Floats) -> tuple[Floats, Floats]:
     """Centre and scale, near 0 and 1 while rows are few."""
     count = len(features)
     centre = features.sum(axis=0) / (count + FEW)
-    spread = ((features - centre) ** 2).sum(axis=0) if count else np.zeros(features.shape[1])
+    spread = ((features - centre) ** 2).sum(axis=0)
     return centre, np.sqrt((spread + FEW) / (count + FEW))
 
 
