@@ -69,6 +69,12 @@ def test_the_page_needs_nothing_from_anywhere(people):
     assert "@import" not in html
 
 
+def test_a_narrow_page_scrolls_its_pictures_instead_of_shrinking_them(people):
+    html = demo_page(list(people.values()), ran_on="the model inside")
+    assert html.count('<div class="scroll"') == html.count("<svg") == len(people)
+    assert ".scroll>.vb-chart{min-width:52rem}" in html
+
+
 def test_the_page_shows_each_label_whole(people):
     html = demo_page(list(people.values()), ran_on="a model")
     assert "…</text>" not in html

@@ -183,7 +183,8 @@ def _section(listed: list[Fit]) -> str:
     ]
     frame = Frame(f"What fits {person.name} now", x_range=(0.0, 1.0), x_format=percent, width=960)
     about = f"<h2>{person.name}</h2><p>{person.name} {escape(person.about)}.</p><ul>{did}</ul>"
-    return about + bar_chart(bars, frame)
+    label = f'role="group" aria-label="{frame.title}" tabindex="0"'  # a phone scrolls it sideways
+    return f'{about}<div class="scroll" {label}>{bar_chart(bars, frame)}</div>'
 
 
 def _ago(hours: float) -> str:

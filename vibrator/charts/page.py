@@ -47,7 +47,7 @@ PAGE_STYLE = (
     "h1{font-size:1.9rem;line-height:1.2;margin:0 0 .5rem;letter-spacing:-.01em}"
     ".lead{color:var(--soft);margin:0 0 1.5rem;max-width:44rem}section{margin:1.25rem 0}"
     ".scroll{overflow-x:auto;background:var(--card);border-radius:10px;padding:.5rem 1rem}"
-    "table{border-collapse:collapse;width:100%;font-size:.92rem}"
+    ".scroll>.vb-chart{min-width:52rem}table{border-collapse:collapse;width:100%;font-size:.92rem}"
     "caption{text-align:left;font-weight:650;padding:.5rem 0}"
     "th{text-align:left;color:var(--soft);font-weight:500}"
     "td,th{padding:.45rem .8rem .45rem 0;border-bottom:1px solid var(--line)}"
