@@ -1,18 +1,24 @@
 """Measures against their definitions, and the evaluation of a log with a planted taste."""
 
+import csv
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score, roc_auc_score
+from typer.testing import CliRunner
 
 from vibrator.actions import UserAction
+from vibrator.calibration import ReliabilityCurve
+from vibrator.cli import build
 from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.evaluation.measures import auc_interval, mrr, ndcg, rank_figures, ranks
-from vibrator.evaluation.report import evaluate_actions
+from vibrator.evaluation.report import evaluate_actions, person_before
 from vibrator.pipeline import SliderScorer
+from vibrator.profile import read_actions
 from vibrator.stats.order import auc
 
 
@@ -106,6 +112,104 @@ def test_segments_and_sliders_that_the_log_names_are_judged_apart():
 
     assert {"segment s0", "segment s1", "docs", "food"} <= named
     assert {f"liking, {name}" for name in named} <= {row["task"] for row in found.rows()}
+
+
+def test_every_figure_of_a_slice_is_there_with_its_interval(evaluation):
+    for row in evaluation.slices:
+        assert row["auc_low"] <= row["auc"] <= row["auc_high"]
+        assert row["ece_low"] <= row["smooth_ece"] <= row["ece_high"]
+        assert row["brier"] == pytest.approx(
+            row["reliability"] - row["resolution"] + row["happened"] * (1 - row["happened"])
+        )
+
+
+def test_an_interval_of_the_ece_draws_people_and_not_rows():
+    """Forty people whose rows all say the same hold no more than forty rows do."""
+    rng = np.random.default_rng(5)
+    p = rng.uniform(0.2, 0.8, size=40)
+    y = (rng.random(40) < p).astype(float)
+    once = ReliabilityCurve.of(p, y, rng=rng).smooth_ece
+    many = np.repeat(p, 50), np.repeat(y, 50)
+    people = ReliabilityCurve.of(*many, rng=rng, groups=np.repeat(np.arange(40), 50)).smooth_ece
+    rows = ReliabilityCurve.of(*many, rng=rng).smooth_ece
+
+    assert people.high - people.value == pytest.approx(once.high - once.value, rel=0.25)
+    assert rows.high - rows.value < 0.5 * (people.high - people.value)
+    with pytest.raises(BadInput, match="one for each of 2000 rows"):
+        ReliabilityCurve.of(*many, rng=rng, groups=[1, 2])
+
+
+def test_the_person_of_a_ranking_is_the_one_that_scoring_sees():
+    encoder = InstructionalEncoder("embedded")
+    actions = list(tasteful_log(1, np.random.default_rng(6)))
+    vectors = np.asarray(encoder.encode_actions(actions), dtype=np.float64)
+    times = np.array([action.timestamp.timestamp() for action in actions])
+    weights = np.array([action.weight for action in actions])
+    seen = read_actions(actions, vectors, actions[-1].timestamp)
+
+    assert min(weights) < 0 < max(weights)
+    assert np.allclose(person_before(vectors, times, weights), seen.vector, atol=1e-6)
+
+
+def test_what_cannot_be_judged_is_not_said_to_be():
+    scorer = SliderScorer(InstructionalEncoder("embedded"), {"any": "content worth the time"})
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    two_each = [
+        UserAction("click", words, timestamp=start, user_id=user)
+        for user in ("ada", "bruno")
+        for words in ("soup", "bread")
+    ]
+    found = evaluate_actions(scorer, two_each)
+
+    assert found.liking == found.ranking == ()
+    assert "too few actions" in found.page()
+    assert "judged after it" not in found.page()
+
+
+def write_log(path, actions):
+    rows = [(a.user_id, a.action_type, a.content, a.timestamp) for a in actions]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("user_id", "action_type", "content", "timestamp"), *rows])
+
+
+def test_the_command_prints_every_figure_and_writes_the_page(tmp_path):
+    log, html = tmp_path / "log.csv", tmp_path / "report.html"
+    actions = list(tasteful_log(40, np.random.default_rng(7)))
+    nameless = replace(actions[0], user_id=None)
+    naive = replace(actions[0], content="soup")
+    write_log(log, [*actions, nameless, naive])
+    log.write_text(log.read_text()[: -len("+00:00\r\n") + 1])  # the last time loses its zone
+    done = CliRunner().invoke(
+        build(), ["evaluate", "--data", str(log), "--report", str(html), "--format", "json"]
+    )
+
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.stdout)
+    assert {row["scorer"] for row in rows if row["task"] == "liking"} >= {"zero-shot", "logistic"}
+    assert {row["figure"] for row in rows} >= {
+        "auc",
+        "mrr",
+        "ndcg@5",
+        "ndcg@10",
+        "hr@10",
+        "brier",
+        "reliability",
+        "resolution",
+        "smooth_ece",
+    }
+    assert "How soon the yeses come" in html.read_text()
+    assert "1 of 402 actions have no user or no time and are left out" in done.stderr
+    assert "1 times without a timezone are read as UTC" in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--model", "boosted"), ("--time-split", "0.5")])
+def test_an_option_that_would_do_nothing_is_refused(tmp_path, option):
+    done = CliRunner().invoke(
+        build(), ["evaluate", "--dataset", "mind", "--data-dir", str(tmp_path), *option]
+    )
+
+    assert isinstance(done.exception, BadInput)
+    assert "belong to --data" in str(done.exception)
 
 
 def test_a_log_without_users_is_refused():

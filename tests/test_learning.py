@@ -12,6 +12,7 @@ from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput, UnknownName
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.examples import Example, examples_from_log
+from vibrator.pipeline.features import AT
 from vibrator.pipeline.item_history import ItemHistory
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -168,6 +169,22 @@ def test_being_shown_first_is_not_mistaken_for_being_liked(scorer):
     assert len({output.features["position"] for output in found}) == 1
 
 
+def shown_in_places(count, rng):
+    """Only the place decides, and that is known of the past alone."""
+    for n, example in enumerate(planted(count, rng)):
+        yes = bool(rng.random() < (0.9 if n % 5 == 0 else 0.1))
+        yield replace(example, position=n % 5, outcome=yes)
+
+
+def test_the_report_does_not_know_where_things_were_shown(scorer):
+    result = scorer.fit(list(shown_in_places(2000, np.random.default_rng(13))), time_split=0.5)
+    learned = result.report.rows[-1]
+
+    assert abs(learned["auc"] - 0.5) < 0.1  # four standard errors of 260 yeses among 1,000
+    assert learned["smooth_ece"] < 0.06  # what is said holds over the places as they came
+    assert len(np.unique(result.report.table.features[:, AT["position"]])) == 1
+
+
 def test_segments_have_offsets_of_their_own(scorer):
     rng = np.random.default_rng(12)
     examples = [
@@ -187,6 +204,41 @@ def test_segments_have_offsets_of_their_own(scorer):
 
     assert said("night") - said("day") > 1.0
     assert said("night") > said("never heard of") == said(None) > said("day")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"outcome": float("nan")}, "outcome must be true or false, got nan"),
+        ({"outcome": [1]}, "outcome must be true or false"),
+        ({"position": float("nan")}, "position must be a whole number, got nan"),
+        ({"position": -1}, "position must not be negative, got -1"),
+        ({"slider": 3}, "slider must be a text"),
+        ({"context": None}, "context must map names to values"),
+        ({"context": {"segment": 3}}, "segment must be a text"),
+        ({"at": datetime(2026, 3, 1)}, "at must carry a timezone"),  # noqa: DTZ001
+    ],
+)
+def test_a_bad_example_is_refused_where_it_is_made(wrong, words):
+    good = next(iter(planted(1, np.random.default_rng(0))))
+
+    with pytest.raises(BadInput, match=words):
+        replace(good, **wrong)
+
+
+def test_what_is_no_example_is_named_by_its_kind_alone(scorer):
+    good = next(iter(planted(1, np.random.default_rng(0))))
+    for given, words in (
+        (["my secret"], r"got \['str'\] among them"),
+        (None, "got one NoneType"),
+        ([replace(good, person="my secret")], "got one str"),
+        ([replace(good, person=["my secret"])], r"actions\[0\] must be a UserAction, got one str"),
+    ):
+        with pytest.raises(BadInput, match=words) as caught:
+            scorer.fit(given, time_split=1.0)
+        assert "secret" not in str(caught.value)
+    with pytest.raises(BadInput, match="history must be an ItemHistory, got one list"):
+        scorer.fit([good], time_split=1.0, history=[])
 
 
 def decided(moment, chosen="i0"):

@@ -85,6 +85,10 @@ def test_online_needs_examples_of_the_kind_it_was_fitted_on(scorer):
     with pytest.raises(BadInput, match="both name sliders"):
         online.learn([Example(person=None, content="x", outcome=True, at=START, user_id="u",
                               slider="any")])  # fmt: skip
+    with pytest.raises(BadInput, match=r"got \['str'\] among them"):
+        online.learn(["x"])
+    with pytest.raises(BadInput, match="fitted by model='logistic', got SliderScorer"):
+        OnlineScorer(scorer)
     with pytest.raises(BadInput, match="half_life"):
         OnlineScorer(online.scorer, half_life=0.0)
 
@@ -131,6 +135,17 @@ def test_trees_learn_it_too_and_their_parts_add_up(scorer):
 
     assert result.report.rows[1]["auc"] > 0.8
     assert sum(output.contributions.values()) == pytest.approx(output.raw_score)
+
+
+@pytest.mark.integration
+def test_trees_of_few_outcomes_are_no_surer_than_the_scorer_they_began_as(scorer):
+    pytest.importorskip("lightgbm", reason="the extra boost is not installed")
+    few = scorer.fit(planted(40, np.random.default_rng(9)), time_split=1.0, model="boosted").scorer
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+    output = few.score(person, CONTENTS[1], now=START)["any"]
+
+    assert output.high - output.low > 0.3  # 0.82 either way in log odds of 90 %
+    assert output.weights == {}  # trees have none
 
 
 @pytest.mark.integration

@@ -208,10 +208,10 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
         ({"seed": -1}, "seed"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"lora": "yes"}, "lora must be True or False"),
-        ({"training_data": ["a text"]}, "triplets or actions, got 'a text'"),
-        ({"training_data": [None]}, "triplets or actions, got None"),
-        ({"training_data": None}, "triplets or actions, got None"),
-        ({"training_data": 3}, "triplets or actions, got 3"),
+        ({"training_data": ["a text"]}, "triplets or actions, got .'str'. among"),
+        ({"training_data": [None]}, "triplets or actions, got .'NoneType'. among"),
+        ({"training_data": None}, "triplets or actions, got one NoneType"),
+        ({"training_data": 3}, "triplets or actions, got one int"),
         ({"validation": [3]}, "at least one"),
         ({"lora": True}, "lora"),
         ({"training_data": []}, "no triplets"),
@@ -226,6 +226,24 @@ def test_bad_arguments_are_named(arguments, rule):
 
     with pytest.raises(BadInput, match=rule):
         fine_tune_encoder("embedded", **given)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"training_data": [UserAction("click", "my secret", timestamp=START)]},
+        {"training_data": [UserAction("click", "my secret", user_id="ada")]},
+        {"training_data": ["my secret"]},
+        {"training_data": "my secret"},
+        {"validation": [UserAction("click", "my secret")]},
+    ],
+)
+def test_errors_hold_nobodys_words(arguments):
+    given = {"training_data": planted(4), "loss": "contrastive"} | arguments
+
+    with pytest.raises(BadInput) as caught:
+        fine_tune_encoder("embedded", **given)
+    assert "secret" not in str(caught.value)
 
 
 def tune_tiny(folder, target, **settings):

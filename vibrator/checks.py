@@ -45,11 +45,13 @@ def require_text(name: str, value: object) -> str:
     vibrator.errors.BadInput: content must be a text with words in it, got ' '
     """
     if not isinstance(value, str) or not value.strip():
-        raise BadInput(f"{name} must be a text with words in it, got {value!r}")
+        raise BadInput(f"{name} must be a text with words in it, got {value!r:.120}")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise BadInput(f"{name} must be valid Unicode, got a lone surrogate in {value!r}") from None
+        raise BadInput(
+            f"{name} must be valid Unicode, got a lone surrogate in {value!r:.120}"
+        ) from None
     return value
 
 
@@ -87,6 +89,15 @@ def require_count(name: str, value: object) -> int:
         raise BadInput(f"{name} must be a whole number, got {value!r}")
     if value < 1:
         raise BadInput(f"{name} must be at least 1, got {value!r}")
+    return int(value)
+
+
+def require_place(name: str, value: object) -> int:
+    """A whole number from 0; a truth value is not a number."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise BadInput(f"{name} must be a whole number, got {value!r:.120}")
+    if value < 0:
+        raise BadInput(f"{name} must not be negative, got {value!r}")
     return int(value)
 
 

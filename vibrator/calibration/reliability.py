@@ -20,6 +20,7 @@ from vibrator.calibration.smooth import (
     smoothed,
 )
 from vibrator.charts import Frame, Line, percent, reliability_diagram
+from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -52,11 +53,16 @@ class ReliabilityCurve:
         rng: np.random.Generator,
         level: float = 0.95,
         resamples: int = RESAMPLES,
+        groups: ArrayLike | None = None,
     ) -> ReliabilityCurve:
-        """Smooth at the width of the smooth ECE; band and interval from the same resamples."""
+        """Smooth at the width of the smooth ECE; band and interval from the same resamples.
+
+        `groups` says whose each row is: rows of one group are drawn together.
+        """
         p, y = checked_pair(probabilities, outcomes)
         cells = Cells.of(p, y)
-        drawn = drawn_anew(cells, rng, level, resamples)
+        group = None if groups is None else _numbered(groups, p.size)
+        drawn = drawn_anew(cells, rng, level, resamples, group)
         error = error_interval(cells, drawn, level)
         width = max(error.value, NARROWEST)
         centre, crowd = _share_that_happened(cells, width)
@@ -91,6 +97,14 @@ class ReliabilityCurve:
         columns = (self.said, self.happened, self.low, self.high)
         curve = Line("The share that happened", *(column.tolist() for column in columns))
         return reliability_diagram(curve, self.histogram.tolist(), frame, facts)
+
+
+def _numbered(groups: ArrayLike, rows: int) -> NDArray[np.intp]:
+    """The place of each row's group among all groups."""
+    named = np.asarray(groups)
+    if named.shape != (rows,):
+        raise BadInput(f"groups must name one for each of {rows} rows, got shape {named.shape}")
+    return np.unique(named, return_inverse=True)[1]
 
 
 def _share_that_happened(

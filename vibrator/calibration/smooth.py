@@ -44,6 +44,7 @@ class Cells:
     place: NDArray[np.intp]
     counts: NDArray[np.intp]
     outcome: Floats
+    of_row: NDArray[np.intp]  # the cell of each row
     left: Floats  # mass that the rows of a cell put on the node to their left
     left_said: Floats  # the same mass times what the rows said
     said: Floats
@@ -56,12 +57,20 @@ class Cells:
         share = 1.0 - (at - cell)
         keys, group = np.unique(2 * cell + y.astype(np.intp), return_inverse=True)
         sums = [np.bincount(group, v).astype(np.float64) for v in (share, share * p, p)]
-        return cls(keys // 2, np.bincount(group), (keys % 2).astype(np.float64), *sums)
+        happened = (keys % 2).astype(np.float64)
+        return cls(keys // 2, np.bincount(group), happened, group, *sums)
 
     def resampled(self, rng: np.random.Generator) -> Floats:
         """How often each cell comes, relative to how often it came, when rows are drawn anew."""
         total = int(self.counts.sum())
         return np.asarray(rng.multinomial(total, self.counts / total) / self.counts)
+
+    def resampled_by(self, group: NDArray[np.intp], rng: np.random.Generator) -> Floats:
+        """The same when groups, numbered from 0, are drawn with all their rows."""
+        groups = int(group.max()) + 1
+        times = rng.multinomial(groups, np.full(groups, 1.0 / groups))[group]
+        share = self.counts.sum() / times.sum()  # as many rows as there were
+        return np.asarray(share * np.bincount(self.of_row, times) / self.counts)
 
     def masses(self, times: Floats | float = 1.0) -> tuple[Floats, Floats, Floats]:
         """On every node: rows, outcomes, and outcomes less what was said; each over all rows."""
@@ -99,14 +108,21 @@ def smooth_ece_interval(
 
 
 def drawn_anew(
-    cells: Cells, rng: np.random.Generator, level: float, resamples: int
+    cells: Cells,
+    rng: np.random.Generator,
+    level: float,
+    resamples: int,
+    group: NDArray[np.intp] | None = None,
 ) -> list[Floats]:
-    """Resamples enough for an interval at a level."""
+    """Resamples enough for an interval at a level: of rows, or of groups of rows."""
     require_share("level", level)
     given: object = rng
     if not isinstance(given, np.random.Generator):
         raise BadInput(f"rng must be a numpy.random.Generator, got {given!r}")
-    return [cells.resampled(rng) for _ in range(require_count("resamples", resamples))]
+    times = range(require_count("resamples", resamples))
+    if group is None:
+        return [cells.resampled(rng) for _ in times]
+    return [cells.resampled_by(group, rng) for _ in times]
 
 
 def error_interval(cells: Cells, drawn: Sequence[Floats], level: float) -> SmoothEce:

@@ -16,8 +16,12 @@ def run(
     dataset: str | None = typer.Option(None, help="A named data set: mind."),
     data_dir: Path = typer.Option(Path(), help="Where the named data set lies."),
     sliders: Path | None = typer.Option(None, help="JSON or YAML, name to words; for --data."),
-    time_split: float = typer.Option(0.8, help="Share of the log, by time, to learn from."),
-    model: str = typer.Option("logistic", help="logistic, or boosted (extra: boost)."),
+    time_split: float | None = typer.Option(
+        None, help="Share of the log, by time, to learn from: 0.8; for --data."
+    ),
+    model: str | None = typer.Option(
+        None, help="logistic (if nothing is said) or boosted (extra: boost); for --data."
+    ),
     report: Path | None = typer.Option(None, help="Write the report page here (HTML); for --data."),
     seed: int = typer.Option(0, help="Seed of the bootstrap and of the random scorer."),
     how: Format = typer.Option(Format.table, "--format", help="How rows are printed."),
@@ -33,12 +37,13 @@ def run(
     if dataset is not None:
         if dataset != "mind":
             raise UnknownName(f"no data set {dataset!r} to evaluate on; known: mind")
-        if report is not None or sliders is not None:
-            raise BadInput("--report and --sliders belong to --data")
+        if any(given is not None for given in (report, sliders, time_split, model)):
+            raise BadInput("--report, --sliders, --time-split and --model belong to --data")
         _mind(data_dir, seed, how)
         return
     assert data is not None  # noqa: S101 - one of the two was given
-    _actions(data, sliders, time_split, model, report, seed, how)
+    share = 0.8 if time_split is None else time_split
+    _actions(data, sliders, share, model or "logistic", report, seed, how)
 
 
 def _mind(folder: Path, seed: int, how: Format) -> None:
@@ -71,13 +76,18 @@ def _actions(
         {"content": "content worth a person's time"} if sliders is None else load_sliders(sliders)
     )
     scorer = SliderScorer(InstructionalEncoder("embedded"), named)
-    found = evaluate_actions(
-        scorer, list(load_actions(data)), time_split=time_split, model=model, seed=seed
-    )
+    read = load_actions(data)
+    actions = list(read)
+    found = evaluate_actions(scorer, actions, time_split=time_split, model=model, seed=seed)
+    unread = sum(action.user_id is None or action.timestamp is None for action in actions)
+    if read.report.naive_times:
+        note(f"{read.report.naive_times} times without a timezone are read as UTC")
+    if unread:
+        note(f"{unread} of {len(actions)} actions have no user or no time and are left out")
     if not found.liking:
         note("liking is not judged: the log has not 20 actions of either sign of weight")
     if not found.ranking:
-        note("the next item is not judged: it takes two people with two actions each")
+        note("the next item is not judged: it takes somebody with three actions")
     if report is not None:
         write_text(report, found.page())
         note(f"wrote {report}")

@@ -99,6 +99,8 @@ def auc_interval(
         drawn = rng.integers(place.max() + 1, size=place.max() + 1)
         rows = np.concatenate([order[bounds[u] : bounds[u + 1]] for u in drawn])
         found.append(auc(y[rows], s[rows]))
+    if np.isnan(found).all():  # outcomes of one kind have no order
+        return float("nan"), float("nan")
     low, high = np.nanquantile(found, [0.025, 0.975])
     return float(low), float(high)
 

@@ -24,7 +24,7 @@ from vibrator.pipeline.features import AT
 from vibrator.pipeline.fitting import FitResult, fit
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.next_item import NextItem
-from vibrator.pipeline.trail import Trail
+from vibrator.pipeline.trail import SMALLEST_MASS, Trail
 from vibrator.profile import FAST, SLOW
 from vibrator.stats.order import auc
 
@@ -40,6 +40,7 @@ WORST = 8
 PEOPLE = 2_000  # at most, whose next item is ranked
 INTERVALS = "Low and high hold 95 %, people drawn with all they did."
 RANKED = ("random", "popularity", "cosine", "zero-shot", "fit")
+SHOWN = ("slice", "outcomes", "said", "happened", "auc", "brier", "smooth_ece")  # on the page
 EACH = 20  # of either outcome, without which there is no liking to judge
 
 
@@ -53,6 +54,7 @@ class Evaluation:
     split: datetime
     said: Mapping[str, Any] = field(default_factory=dict)  # scorer to probabilities
     outcomes: Any = ()
+    users: Any = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """Everything as rows of one shape."""
@@ -75,16 +77,24 @@ class Evaluation:
         if self.liking:
             parts.append(table(self.liking, f"Liking: was the outcome a yes? {INTERVALS}"))
             for name, p in self.said.items():
-                curve = ReliabilityCurve.of(p, self.outcomes, rng=np.random.default_rng(0))
+                rng = np.random.default_rng(0)
+                curve = ReliabilityCurve.of(p, self.outcomes, rng=rng, groups=self.users)
                 parts.append(curve.to_svg(f"What {name} says, and what happened"))
             parts.append(lift_chart(self.said, self.outcomes))
         if self.slices:
-            parts.append(table(self.slices[:WORST], "The worst slices, by how far the mean is off"))
+            shown = [{name: row[name] for name in SHOWN} for row in self.slices[:WORST]]
+            parts.append(table(shown, "The worst slices, by how far the mean is off"))
         if self.ranking:
-            caption = f"Next item: the last one, among the whole catalogue. {INTERVALS}"
+            caption = f"Next item: each person's last one, among the whole catalogue. {INTERVALS}"
             parts.append(table(self.ranking, caption))
-        lead = f"Learned from what came before {self.split:%Y-%m-%d %H:%M} UTC, judged after it."
-        return page("Evaluation", parts, lead)
+        return page("Evaluation", parts, self._lead())
+
+    def _lead(self) -> str:
+        """How what is below was judged."""
+        liking = f"Learned from what came before {self.split:%Y-%m-%d %H:%M} UTC, judged after it."
+        ranking = "The next item is told from all actions but the last of each person."
+        said = [liking] * bool(self.liking) + [ranking] * bool(self.ranking)
+        return " ".join(said) or "The log has too few actions to judge anything by."
 
 
 def evaluate_actions(
@@ -111,10 +121,11 @@ def evaluate_actions(
     slices: tuple[dict[str, Any], ...] = ()
     split, y = datetime.fromtimestamp(float(history.times[-1]), UTC), ()
     said: dict[str, Any] = {}
+    users: Any = ()
     if min(yes, len(examples) - yes) >= EACH:
         result = fit(scorer, examples, time_split=time_split, model=model, history=history)
         liking, slices = judge(scorer, result, rng)
-        split, y = result.report.split, result.report.outcomes
+        split, y, users = result.report.split, result.report.outcomes, result.report.users
         said = {"zero-shot": result.report.zero_shot, model: result.report.probabilities}
     return Evaluation(
         liking=liking,
@@ -123,6 +134,7 @@ def evaluate_actions(
         split=split,
         said=said,
         outcomes=y,
+        users=users,
     )
 
 
@@ -169,11 +181,15 @@ def judge(
     cuts |= {name: rows.slider == place for place, name in enumerate(scorer.sliders)}
     segments = result.scorer.learned.segments
     cuts |= {f"segment {name}": rows.segment == place for place, name in enumerate(segments)}
-    return out, worst_first(cuts, p, y)
+    return out, worst_first(cuts, p, y, users, rng.spawn(1)[0])
 
 
 def worst_first(
-    cuts: Mapping[str, NDArray[np.bool_]], p: Floats, y: Floats
+    cuts: Mapping[str, NDArray[np.bool_]],
+    p: Floats,
+    y: Floats,
+    users: Any,
+    rng: np.random.Generator,
 ) -> tuple[dict[str, Any], ...]:
     """Slices of enough outcomes, the one whose mean probability is furthest off first."""
     rows: list[dict[str, Any]] = [
@@ -182,8 +198,8 @@ def worst_first(
             "outcomes": int(mask.sum()),
             "said": float(p[mask].mean()),
             "happened": float(y[mask].mean()),
-            "auc": auc(y[mask], p[mask]),
         }
+        | _figures(p[mask], y[mask], users[mask], rng, probability=True)
         for name, mask in cuts.items()
         if mask.sum() >= SMALLEST_SLICE
     ]
@@ -198,7 +214,7 @@ def ranking(
     order = np.argsort(history.users, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(history.users[order])) + 1)
     lasts = [g for g in groups if len(g) > 1]
-    if len(lasts) < 2:
+    if not any(len(g) > 2 for g in lasts):  # without the last, somebody must have a next one
         return ()
     rest = np.setdiff1d(np.arange(len(history)), [g[-1] for g in lasts])
     known = ItemHistory(
@@ -216,13 +232,14 @@ def ranking(
         items = history.places_of_events[group]
         places = known.places([history.items[item] for item in items])
         target, past, times = places[-1], places[:-1], history.times[group]
+        weights = history.weights[group[:-1]]
         if target < 0 or target in past:
             continue  # an item that nobody had touched cannot be ranked, nor one touched before
         scores = {
             "random": rng.random(len(vectors)),
             "popularity": popularity.copy(),
             "cosine": vectors @ vectors[past].mean(axis=0),
-            "zero-shot": vectors @ person_before(vectors[past], times[:-1]),
+            "zero-shot": vectors @ person_before(vectors[past], times[:-1], weights),
             "fit": fitted.scores(past, float(times[-1]), times=times[:-1]),
         }
         for name, row in scores.items():
@@ -231,11 +248,13 @@ def ranking(
     return tuple(_ranking_row(name, places, rng) for name, places in found.items() if places)
 
 
-def person_before(vectors: Floats, times: Floats) -> Floats:
-    """Whom the scorer that learned nothing would see: the mean of two fading means."""
+def person_before(vectors: Floats, times: Floats, weights: Floats) -> Floats:
+    """Whom the scorer that learned nothing would see: the mean of two fading weighted means."""
     ages = np.maximum(times.max() - times, 0.0)  # what all have faded by since cancels
-    fades = [np.exp2(-ages / half_life.total_seconds()) for half_life in (FAST, SLOW)]
-    return np.asarray(sum(fade @ vectors / fade.sum() for fade in fades) / len(fades))
+    fades = [weights * np.exp2(-ages / half_life.total_seconds()) for half_life in (FAST, SLOW)]
+    mass = [max(float(np.abs(fade).sum()), SMALLEST_MASS) for fade in fades]
+    means = [fade @ vectors / total for fade, total in zip(fades, mass, strict=True)]
+    return np.asarray(sum(means) / len(means))
 
 
 def lift_chart(said: Mapping[str, Any], y: Any) -> str:
@@ -280,8 +299,8 @@ def _figures(
     if not probability:
         return row | dict.fromkeys(names, "")
     parts = decompose_brier_score(scores, y)
-    curve = ReliabilityCurve.of(scores, y, rng=rng).smooth_ece
-    skill = 1.0 - parts.brier_score / parts.uncertainty
+    curve = ReliabilityCurve.of(scores, y, rng=rng, groups=users).smooth_ece
+    skill = 1.0 - parts.brier_score / parts.uncertainty if parts.uncertainty else np.nan
     values = (
         parts.brier_score, skill, parts.reliability, parts.resolution,
         curve.value, curve.low, curve.high,
@@ -307,5 +326,5 @@ def _example(user: str, action: UserAction, trail: Trail) -> Example:
         at=action.timestamp,  # type: ignore[arg-type]
         user_id=user,
         slider=action.metadata.get("slider"),
-        context={} if segment is None else {"segment": segment},
+        context={} if segment is None else {"segment": str(segment)},
     )

@@ -92,7 +92,8 @@ def _is_one(given: Any) -> bool:
 
 def _body(user: str, given: Any) -> dict[str, Any]:
     if type(given) not in BODIES:
-        raise BadInput(f"only UserAction and ChatMessage can be observed, got {given!r}")
+        kind = type(given).__name__  # and no more: it may hold somebody's words
+        raise BadInput(f"only UserAction and ChatMessage can be observed, got one {kind}")
     if given.user_id is not None and given.user_id != user:
         raise BadInput(f"an action of {given.user_id!r} was observed for {user!r}")
     return BODIES[type(given)](given)

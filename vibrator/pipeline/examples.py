@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from vibrator.actions import UserAction
-from vibrator.checks import require_aware, require_text
+from vibrator.checks import require_aware, require_place, require_text
 from vibrator.decisions import Decision, Outcome
 from vibrator.errors import BadInput
 from vibrator.pipeline.trail import Earlier, Trail
@@ -36,10 +39,21 @@ class Example:
         require_text("content", self.content)
         require_text("user_id", self.user_id)
         object.__setattr__(self, "at", require_aware("at", self.at))
-        if self.outcome not in {0, 1}:
-            raise BadInput(f"outcome must be true or false, got {self.outcome!r}")
-        if self.position is not None and self.position < 0:
-            raise BadInput(f"position must not be negative, got {self.position!r}")
+        if not _is_outcome(self.outcome):
+            raise BadInput(f"outcome must be true or false, got {self.outcome!r:.60}")
+        if self.slider is not None:
+            require_text("slider", self.slider)
+        if not isinstance(self.context, Mapping):
+            raise BadInput(f"context must map names to values, got {type(self.context).__name__}")
+        if self.context.get("segment") is not None:
+            require_text("segment", self.context["segment"])
+        if self.position is not None:
+            require_place("position", self.position)
+
+
+def _is_outcome(value: object) -> bool:
+    """True or false, as Python, numpy or a number says it."""
+    return isinstance(value, (Real, np.bool_)) and value in {0, 1}
 
 
 def examples_from_log(

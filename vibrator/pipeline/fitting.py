@@ -98,42 +98,66 @@ def fit(
         model, sliders=0 if found.whole else len(scorer.sliders), segments=len(found.segments)
     )
     fitted = blank.fit(train, outcomes)
-    calibrator, bounds = _calibration(blank, train, outcomes, found.users[early])
+    position = float(train.features[:, AT["position"]].mean())
+    unseen = _unseen(blank, train, outcomes, found.users[early], position)
+    calibrator, bounds = _calibration(unseen, outcomes)
     learned = Learned(
         model=fitted,
         history=found.history,
         agreement=agreement(found.history, np.inf),
         segments=found.segments,
         whole=found.whole,
-        position=float(train.features[:, AT["position"]].mean()),
+        position=position,
         calibrator=calibrator,
         bounds=bounds,
+        least_spread=_least_spread(scorer, fitted, train) if bounds is None else 0.0,
     )
     report = _judge(learned, found, ~early, split, model)
     return FitResult(LearnedScorer(scorer, learned), report)
 
 
-def _calibration(
-    blank: Model, table: Table, outcomes: Floats, users: NDArray[np.intp]
-) -> tuple[Any, Any]:
-    """Calibrators from log odds that were given by models which had not seen the user."""
+def _unseen(
+    blank: Model, table: Table, outcomes: Floats, users: NDArray[np.intp], position: float
+) -> Floats | None:
+    """Log odds as scoring gives them, by models which had not seen the user; none of too few."""
     yes = outcomes.sum()
     if len(outcomes) < CALIBRATED_FROM or min(yes, len(outcomes) - yes) < EACH_FROM:
-        return None, None
+        return None
     raw = np.empty(len(outcomes))
     fold = users % FOLDS
-    for held in np.unique(fold):
-        rest = fold != held
+    for away in np.unique(fold):
+        rest = fold != away
         if not rest.any() or np.ptp(outcomes[rest]) == 0:
-            return None, None
-        raw[~rest] = blank.fit(table.pick(rest), outcomes[rest]).raw(table.pick(~rest))
+            return None
+        fitted = blank.fit(table.pick(rest), outcomes[rest])
+        raw[~rest] = fitted.raw(_held(table.pick(~rest), position))
+    return raw
+
+
+def _calibration(raw: Floats | None, outcomes: Floats) -> tuple[Any, Any]:
+    if raw is None:
+        return None, None
     return PlattCalibrator().fit(raw, outcomes), VennAbersCalibrator().fit(raw, outcomes)
+
+
+def _held(table: Table, position: float) -> Table:
+    """As when scoring, which does not know where a content will be shown."""
+    features = table.features.copy()
+    features[:, AT["position"]] = position
+    return table._replace(features=features)
+
+
+def _least_spread(scorer: SliderScorer, fitted: Model, table: Table) -> float:
+    """Of a model that cannot say how sure it is: it knows no more than the scorer it began as."""
+    unknown = not fitted.spread(table.pick(slice(1))).any()
+    return scorer.zero_shot.spread_unknown if unknown else 0.0
 
 
 def _judge(
     learned: Learned, found: Gathered, late: NDArray[np.bool_], split: datetime, model: str
 ) -> FitReport:
     table, outcomes = found.table.pick(late), found.outcomes[late]
+    table = _held(table, learned.position)
     given = {
         "zero-shot": sigmoid(table.features[:, AT["zero_shot"]]),
         model: learned.probability(learned.model.raw(table)),

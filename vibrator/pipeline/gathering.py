@@ -90,13 +90,15 @@ def gather(
     `history` are everybody's actions; left out, they are the examples themselves. `known` is the
     co-engagement to look items up in; left out, it is brought up to date within the rows.
     """
-    listed = sorted(examples, key=_at)
-    if not listed:
+    ordered = sorted(listed(examples), key=_at)
+    if not ordered:
         raise BadInput("a fit needs at least one example, got none")
-    facts = Facts.of(listed, scorer)
+    facts = Facts.of(ordered, scorer)
     if history is None:
-        history = _history(listed, facts)
-    seen = _seen(scorer, listed, facts, history)
+        history = _history(ordered, facts)
+    elif not isinstance(history, ItemHistory):
+        raise BadInput(f"history must be an ItemHistory, got one {type(history).__name__}")
+    seen = _seen(scorer, ordered, facts, history)
     features = _as_of(seen, history, known)
     _add_sliders(features, scorer, seen, facts.sliders)
     features[:, AT["position"]] = np.log1p(facts.positions)
@@ -241,6 +243,17 @@ def _numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
     places: dict[str, int] = {}
     at = [places.setdefault(name, len(places)) for name in names]
     return list(places), np.array(at, dtype=np.intp)
+
+
+def listed(examples: Any) -> list[Example]:
+    """Examples alone; anything else is named by its kind, as it may hold somebody's words."""
+    if not isinstance(examples, Iterable):
+        raise BadInput(f"examples must be Example objects, got one {type(examples).__name__}")
+    found = list(examples)
+    strange = {type(one).__name__ for one in found if not isinstance(one, Example)}
+    if strange:
+        raise BadInput(f"examples must be Example objects, got {sorted(strange)} among them")
+    return found
 
 
 def _at(example: Example) -> Any:

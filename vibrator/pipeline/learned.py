@@ -56,6 +56,12 @@ class Learned:
     position: float = 0.0  # what position is held at when scoring
     calibrator: PlattCalibrator | None = None  # of log odds; none while outcomes are few
     bounds: VennAbersCalibrator | None = None
+    least_spread: float = 0.0  # of log odds, where neither model nor bounds know how sure they are
+
+    def spread(self, table: Table) -> Floats:
+        """Standard deviation of the log odds."""
+        known = self.model.spread(table)
+        return np.maximum(known, self.least_spread) if self.least_spread else known
 
     def probability(self, raw: Floats) -> Floats:
         """Calibrated where outcomes were enough."""
@@ -258,7 +264,7 @@ class LearnedScorer(SliderScorer):
                         "high": high,
                         "relative_probability": share,
                         "_features": (NAMES, features),
-                        "weights": because.weights,
+                        "weights": because.weights if self._linear else {},
                         "contributions": {**parts, **pulled} if pulled else parts,
                         "evidence": evidence,
                         "because": because,
@@ -271,7 +277,7 @@ class LearnedScorer(SliderScorer):
 
     def _numbers(self, found: Answers) -> list[list[Numbers]]:
         """Contents x sliders x (log odds, probability, low, high, share): plain, for speed."""
-        spread = self.learned.model.spread(found.table)
+        spread = self.learned.spread(found.table)
         if len(found.raw) == 1 and self.learned.whole:
             return [self._numbers_of_one(float(found.raw[0]), float(spread[0]), found.belongs[0])]
         ends = self.learned.interval(found.raw, spread)
@@ -335,10 +341,15 @@ class LearnedScorer(SliderScorer):
         ]
 
     @cached_property
+    def _linear(self) -> bool:
+        """Whether features have weights at all; trees have none."""
+        return isinstance(self.learned.model, PooledLogistic)
+
+    @cached_property
     def _slopes(self) -> list[dict[str, float]]:
         """A row a slider, or one for all: what a unit of each feature adds to the log odds."""
         model = self.learned.model
-        if not isinstance(model, PooledLogistic):
+        if not isinstance(model, PooledLogistic):  # reasons still name the action most alike
             return [dict(self.feature_weights.base)]
         at = np.array([UNKNOWN]) if self.learned.whole else np.arange(len(self.sliders))
         return [dict(zip(NAMES, row, strict=True)) for row in model.slopes(at).tolist()]

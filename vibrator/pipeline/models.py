@@ -219,7 +219,7 @@ class BoostedTrees:
         return out
 
     def spread(self, table: Table) -> Floats:
-        """Unknown to trees; the interval is left to Venn-Abers."""
+        """Unknown to trees: nothing, and the interval is left to others."""
         return np.zeros(len(table.features))
 
 

@@ -11,7 +11,7 @@ from vibrator.checks import require_positive
 from vibrator.errors import BadInput
 from vibrator.pipeline.co_engagement import Agreement, agreement
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.gathering import gather
+from vibrator.pipeline.gathering import gather, listed
 from vibrator.pipeline.learned import LearnedScorer
 from vibrator.pipeline.models import PooledLogistic, Table
 
@@ -25,9 +25,10 @@ class OnlineScorer:
     """
 
     def __init__(self, fitted: LearnedScorer, *, half_life: float = 10_000.0) -> None:
-        model = fitted.learned.model
+        model = fitted.learned.model if isinstance(fitted, LearnedScorer) else fitted
         if not isinstance(model, PooledLogistic) or model.belief is None:
-            raise BadInput(f"online learning needs a fitted logistic model, got {model!r}")
+            kind = type(model).__name__
+            raise BadInput(f"online learning needs a scorer fitted by model='logistic', got {kind}")
         self.half_life = require_positive("half_life", half_life)
         self.prior = model.prior()
         learned = replace(fitted.learned, calibrator=None, bounds=None)
@@ -43,11 +44,11 @@ class OnlineScorer:
     def learn(self, examples: Iterable[Example]) -> int:
         """Take outcomes in, in order of time; how many there were."""
         learned = self.scorer.learned
-        listed = list(examples)
-        if not listed:
+        new = listed(examples)
+        if not new:
             return 0
-        known = self._known_before(min(example.at for example in listed).timestamp())
-        found = gather(self.scorer, listed, learned.history, known)
+        known = self._known_before(min(example.at for example in new).timestamp())
+        found = gather(self.scorer, new, learned.history, known)
         if found.whole != learned.whole:
             raise BadInput("these examples and those of the fit must both name sliders, or neither")
         segments = [self._segment(found.segments, at) for at in found.table.segment]

@@ -163,11 +163,12 @@ def _free(target: Path) -> Path:
 
 def _held_out(data: Iterable[Any], validation: Sequence[Triplet] | None, seed: int) -> HeldOut:
     if data is None or not isinstance(data, Iterable):
-        raise BadInput(f"training_data must be triplets or actions, got {data!r}")
+        raise BadInput(f"training_data must be triplets or actions, got one {type(data).__name__}")
     listed = list(data)
-    strange = next((each for each in listed if not isinstance(each, (Triplet, UserAction))), None)
-    if strange is not None or None in listed:  # None is as strange, and hides behind None
-        raise BadInput(f"training_data must be triplets or actions, got {strange!r} among them")
+    known = (Triplet, UserAction)
+    strange = sorted({type(each).__name__ for each in listed if not isinstance(each, known)})
+    if strange:
+        raise BadInput(f"training_data must be triplets or actions, got {strange} among them")
     triplets = listed if all(isinstance(t, Triplet) for t in listed) else mine_actions(listed)
     if not triplets:
         raise BadInput(
@@ -176,7 +177,8 @@ def _held_out(data: Iterable[Any], validation: Sequence[Triplet] | None, seed: i
     if validation is None:
         return hold_out(triplets, seed=seed)
     if not validation or not all(isinstance(each, Triplet) for each in validation):
-        raise BadInput(f"validation must hold at least one triplet, got {list(validation)[:3]!r}")
+        kinds = sorted({type(each).__name__ for each in validation})
+        raise BadInput(f"validation must hold at least one triplet and nothing else, got {kinds}")
     return HeldOut(train=tuple(triplets), users=tuple(validation), later=())
 
 

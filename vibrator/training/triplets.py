@@ -49,9 +49,13 @@ def mine_actions(actions: Iterable[UserAction], *, per_user: int = 100) -> list[
     People with nothing negative give no triplets. The last `per_user` of each person are kept.
     """
     by_user: dict[str, list[UserAction]] = defaultdict(list)
-    for action in actions:
+    for place, action in enumerate(actions):
         if action.user_id is None or action.timestamp is None:
-            raise BadInput(f"actions to learn from need a user_id and a timestamp, got {action!r}")
+            lacking = "user_id" if action.user_id is None else "timestamp"
+            raise BadInput(
+                "actions to learn from need a user_id and a timestamp,"
+                f" actions[{place}] has no {lacking}"
+            )
         by_user[action.user_id].append(action)
     return [triplet for own in by_user.values() for triplet in _of_one(own)[-per_user:]]
 
