@@ -13,7 +13,11 @@ from vibrator.errors import BadInput, UnknownName
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.examples import Example, examples_from_log
 from vibrator.pipeline.features import AT
+from vibrator.pipeline.fitting import FOLDS, _unseen
+from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.item_history import ItemHistory
+from vibrator.pipeline.learned import LearnedScorer
+from vibrator.pipeline.models import PooledLogistic
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SLIDERS = {"docs": "detailed technical documentation", "food": "quick weeknight recipes"}
@@ -139,6 +143,53 @@ def test_sliders_share_what_they_learn_and_may_differ(scorer):
 
     assert min(near) > 0
     assert near[0] != near[1]
+
+
+def test_a_slider_goes_its_own_way_as_far_as_its_rows_insist(scorer):
+    def liking(count):
+        """By how much a reader is said to like manuals better than recipes, on each slider.
+
+        So many people turn away on the second from what they like on the first.
+        """
+        rng = np.random.default_rng(14)
+        turned = [replace(e, outcome=not e.outcome) for e in planted(count, rng, "food")]
+        fitted = scorer.fit([*planted(800, rng, "docs"), *turned], time_split=1.0).scorer
+        reader = [UserAction("click", CONTENTS[0], timestamp=START)]
+        manual, recipe = (fitted.score(reader, CONTENTS[at], now=START) for at in (1, 6))
+        return [manual[name].raw_score - recipe[name].raw_score for name in ("docs", "food")]
+
+    (shared, few), (own, many) = liking(10), liking(800)
+    assert min(shared, few, own) > 0 > many
+
+
+def test_an_interval_holds_that_of_venn_abers(scorer):
+    fitted = scorer.fit(list(planted(400, np.random.default_rng(15), "docs")), time_split=1.0)
+    bare = LearnedScorer(fitted.scorer, replace(fitted.scorer.learned, bounds=None))
+    person = [UserAction("click", CONTENTS[0], timestamp=START)]
+    wider = 0
+    for text in CONTENTS:
+        output = fitted.scorer.score(person, text, now=START)["docs"]
+        under, over = fitted.scorer.learned.bounds.interval(output.raw_score)
+        without = bare.score(person, text, now=START)["docs"]
+        assert output.low <= under <= over <= output.high
+        assert output.low <= without.low <= without.high <= output.high
+        wider += output.high - output.low > without.high - without.low
+
+    assert wider  # somewhere Venn-Abers knows less than the model believes
+
+
+def test_calibrators_learn_from_models_that_had_not_seen_the_person(scorer):
+    found = gather(scorer, list(planted(400, np.random.default_rng(16))))
+    mine = found.users % FOLDS == 1
+    blank = PooledLogistic(0, 0)
+    turned = np.where(mine, 1.0 - found.outcomes, found.outcomes)
+    before, after = (
+        _unseen(blank, found.table, outcomes, found.users, 0.0)
+        for outcomes in (found.outcomes, turned)
+    )
+
+    assert np.array_equal(before[mine], after[mine])
+    assert not np.allclose(before[~mine], after[~mine])
 
 
 def test_examples_of_both_kinds_are_refused(scorer):

@@ -16,7 +16,7 @@ from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.glance import glance
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.trail import Trail
-from vibrator.profile import Profile, read_actions
+from vibrator.profile import FAST, SLOW, Profile, read_actions
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SLIDERS = {"docs": "detailed technical documentation", "food": "quick weeknight recipes"}
@@ -122,6 +122,48 @@ def test_a_glance_at_one_content_sees_what_the_table_of_many_does(scorer, seed):
             one = slice(row, row + 1)
             _, found = glance(scorer, reading, offer.pick(one), now, history, known)
             assert np.allclose(found, many[one], rtol=1e-9, atol=1e-12)
+
+
+def test_features_are_what_their_meanings_say(scorer):
+    """Worked out one by one from the actions themselves."""
+    words = [WORDS[0], WORDS[9], WORDS[10], WORDS[2], WORDS[9]]
+    weights = (1.0, -1.0, 0.5, 1.0, 1.0)
+    mine = [
+        UserAction("click", text, weight, START + timedelta(hours=9 * n), "ada")
+        for n, (text, weight) in enumerate(zip(words, weights, strict=True))
+    ]
+    others = [UserAction("click", WORDS[3], 2.0, START + timedelta(days=n), "bo") for n in range(3)]
+    history = ItemHistory.of_actions([*mine, *others])
+    now = START + timedelta(days=2)  # the last of the others has not happened by then
+    asked = Example(person=Trail(mine, scorer.encoder).before(now), content=WORDS[3], outcome=True,
+                    at=now, user_id="ada")  # fmt: skip
+    found = dict(zip(NAMES, gather(scorer, [asked], history).table.features[0], strict=True))
+
+    vectors = np.asarray(scorer.encoder.encode_actions(mine), dtype=np.float64)
+    content = scorer._item(WORDS[3])
+    near = vectors @ content
+    liked = np.sort(near[np.array(weights) > 0])
+    ages = np.array([(now - action.timestamp).total_seconds() for action in mine])
+    fast, slow = (weights * np.exp2(-ages / each.total_seconds()) for each in (FAST, SLOW))
+    means = [fade @ vectors / np.abs(fade).sum() for fade in (fast, slow)]
+    likeness = scorer.slider_vectors @ content
+    shares = np.exp(10.0 * likeness) / np.exp(10.0 * likeness).sum()
+    everything = sum(weights) + 4.0
+    expected = {
+        "best_similarity": liked[-1],
+        "top3_similarity": liked[-3:].mean(),
+        "negative_similarity": near[1],
+        "fast_over_slow": (means[0] - means[1]) @ content,
+        "user_item_alignment": (means[0] + means[1]) @ content / 2,
+        "slider_agreement": shares @ (scorer.slider_vectors @ (means[0] + means[1]) / 2),
+        "item_popularity": np.log1p(2),
+        "item_freshness": np.log1p(2.0),
+        "item_standing": (4.0 + 5.0 * everything / (7 + 5)) / (2 + 5),
+        "person_activity": np.log1p(np.abs(slow).sum()),
+        "recency": 2.0 ** (-12.0 / 12.0),
+    }
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, abs=2e-5), name
 
 
 def test_what_happens_later_changes_no_feature(scorer):

@@ -10,7 +10,7 @@ from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.features import AT
+from vibrator.pipeline.features import AT, NAMES, RISING
 from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.models import BoostedTrees, Table
@@ -154,10 +154,12 @@ def test_for_trees_similarities_can_only_speak_for_a_content(scorer):
     rng = np.random.default_rng(8)
     found = gather(scorer, planted(600, rng), None)
     backwards = 1.0 - found.outcomes  # outcomes that ask for the opposite
-    trees = BoostedTrees(0, 0).fit(found.table, backwards)
-    features = np.repeat(found.table.features[:20], 21, axis=0)
-    features[:, AT["best_similarity"]] = np.tile(np.linspace(-0.2, 1.0, 21), 20)
-    nobody = np.full(len(features), -1)
-    raw = trees.raw(Table(features, nobody, nobody)).reshape(20, 21)
-
-    assert (np.diff(raw, axis=1) >= -1e-12).all()
+    for name in RISING:
+        alone = np.zeros_like(found.table.features)  # nothing else to tell it by
+        alone[:, AT[name]] = found.table.features[:, AT["best_similarity"]]
+        trees = BoostedTrees(0, 0).fit(found.table._replace(features=alone), backwards)
+        asked = np.zeros((21, len(NAMES)))
+        asked[:, AT[name]] = np.linspace(-0.2, 1.0, 21)
+        nobody = np.full(21, -1)
+        raw = trees.raw(Table(asked, nobody, nobody))
+        assert (np.diff(raw) >= -1e-12).all(), name
