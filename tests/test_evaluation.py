@@ -16,7 +16,7 @@ from vibrator.cli import build
 from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.evaluation.measures import auc_interval, mrr, ndcg, rank_figures, ranks
-from vibrator.evaluation.report import evaluate_actions, person_before
+from vibrator.evaluation.report import evaluate_actions, person_before, worst_first
 from vibrator.pipeline import SliderScorer
 from vibrator.profile import read_actions
 from vibrator.stats.order import auc
@@ -137,6 +137,21 @@ def test_an_interval_of_the_ece_draws_people_and_not_rows():
     assert rows.high - rows.value < 0.5 * (people.high - people.value)
     with pytest.raises(BadInput, match="one for each of 2000 rows"):
         ReliabilityCurve.of(*many, rng=rng, groups=[1, 2])
+
+
+def test_slices_come_worst_first_and_draw_people():
+    rng = np.random.default_rng(8)
+    p = np.repeat(rng.uniform(0.2, 0.8, size=40), 50)
+    y = np.repeat((rng.random(40) < p[::50]).astype(float), 50)
+    cuts = {"off": y == 1.0, "whole": p >= 0.0, "small": np.arange(2000) < 49}
+    by_person, by_row = (
+        worst_first(cuts, p, y, users, rng)
+        for users in (np.repeat(np.arange(40), 50), np.arange(2000))
+    )
+
+    assert [row["slice"] for row in by_person] == ["off", "whole"]
+    wide, narrow = (rows[1]["ece_high"] - rows[1]["smooth_ece"] for rows in (by_person, by_row))
+    assert wide > 2 * narrow
 
 
 def test_the_person_of_a_ranking_is_the_one_that_scoring_sees():
