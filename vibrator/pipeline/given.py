@@ -31,13 +31,15 @@ def require_methods(name: str, given: Any, *methods: str) -> Any:
 def require_actions(actions: Any, *, cold_start: bool) -> Sequence[UserAction]:
     """The actions as a tuple; none of them only where a stranger is meant."""
     if isinstance(actions, (str, bytes, UserAction)) or not hasattr(actions, "__iter__"):
-        raise BadInput(f"actions must be a list of UserAction or a Profile, got {actions!r}")
+        kind = type(actions).__name__  # and no more: it may hold somebody's words
+        raise BadInput(f"actions must be a list of UserAction or a Profile, got one {kind}")
     listed = tuple(actions)
     if set(map(type, listed)) == PLAIN:
         return listed
     for position, action in enumerate(listed):
         if not isinstance(action, UserAction):
-            raise BadInput(f"actions[{position}] must be a UserAction, got {action!r}")
+            kind = type(action).__name__
+            raise BadInput(f"actions[{position}] must be a UserAction, got one {kind}")
     if not listed and not cold_start:
         raise BadInput("actions must not be empty: say cold_start=True to score a stranger")
     return listed
