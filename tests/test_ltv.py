@@ -27,6 +27,7 @@ from vibrator.ltv.calibration import (
 )
 from vibrator.ltv.config import LtvConfig, Windows, load_config
 from vibrator.ltv.conformal import coverage_by_bin, fit_intervals
+from vibrator.ltv.frames import utc
 from vibrator.ltv.heads import Labels
 from vibrator.ltv.objectives import OrderLoss, ziln_gradient, ziln_loss, ziln_mean
 from vibrator.ltv.plain import from_plain, to_plain
@@ -390,11 +391,31 @@ def test_configuration_is_checked_down_to_the_leaf():
         ("thresholds", {"alpha": 2.0}, "thresholds.alpha must lie from 0 to 1, got 2.0"),
         ("sampling", {"method": "smote"}, "sampling.method must be one of"),
         ("selection", {"shap": 2.0}, "selection.shap must lie from 0 to 1"),
+        ("sampling", {"margin": float("nan")}, "sampling.margin must be a finite number"),
+        ("windows", {"start": "soon"}, "windows.start must be a time as ISO 8601 or null"),
+        ("windows", {"gap_days": 1e9}, "windows.gap_days must lie from 0 to 36500"),
+        ("bids", {"whale_value": 5.0, "whale_multiplier": -1.0}, "whale_multiplier must not be"),
+        ("chain", {"share": {"patience": 5}}, "chain.share.patience must be 0"),
+        ("seed", -1, "seed must not be negative"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(section, value, rule):
     with pytest.raises(BadInput, match=rule):
         from_plain(LtvConfig, {section: value})
+
+
+def test_a_day_that_yaml_reads_as_a_date_is_a_border_like_any_other(tmp_path):
+    path = tmp_path / "ltv.yaml"
+    path.write_text("windows: {start: 2025-03-10, end: 2025-03-12T06:00:00+02:00}\n")
+    windows = load_config(path).windows
+
+    assert windows.start == "2025-03-10"
+    assert utc(windows.end) == pd.Timestamp("2025-03-12 04:00", tz="UTC")
+
+
+def test_keys_that_are_no_words_are_refused_like_others():
+    with pytest.raises(BadInput, match=r"config holds unknown keys \['1', 'x'\]"):
+        from_plain(LtvConfig, {1: 2, "x": 3})
 
 
 def test_whom_to_act_on_is_chosen_where_it_pays():

@@ -49,6 +49,35 @@ def test_training_shows_the_baseline_beside_the_model(home):
     assert {row["model"] for row in rows} == {"share chain", "plain Tweedie"}
 
 
+def test_ablation_reports_each_group_that_is_on(home):
+    groups = {"numbers": True, "categories": True, "cyclic": True, "bridge": False}
+    off = ("maps", "lists", "pairs", "histograms", "timestamps", "zero_activity", "interactions",
+           "scores", "local")  # fmt: skip
+    (home / "few.yaml").write_text(yaml.safe_dump({"groups": groups | dict.fromkeys(off, False)}))
+    (home / "off.yaml").write_text(yaml.safe_dump(SETTINGS | {"features": "few.yaml"}))
+    done = ask("train", "-c", "off.yaml", "--model", "few", "--ablate", "--format", "json")
+    assert done.exit_code == 0, done.exception
+    _, rows = (json.loads(text + "]") for text in done.stdout.split("]")[:-1])
+
+    assert [row["without"] for row in rows] == ["nothing", "numbers", "categories", "cyclic"]
+    assert rows[1]["gini_d28"] < rows[0]["gini_d28"]
+
+
+def test_what_only_a_folder_by_time_can_heed_is_refused_for_a_file(home):
+    (home / "part.yaml").write_text(yaml.safe_dump({"partitions": {"max_val_partitions": 2}}))
+    pd.DataFrame({"user_id": [1]}).to_csv("one.csv", index=False)
+    done = ask("train", "-c", "part.yaml", "--data", "one.csv")
+
+    assert "no folder by time, which partitions.max_val_partitions is for" in str(done.exception)
+
+
+def test_where_no_model_can_be_put_is_said_before_training(home):
+    (home / "letter.txt").write_text("dear Ada")
+    done = ask("train", "-c", "ltv.yaml", "--data", "nope.csv", "--model", "letter.txt")
+
+    assert "letter.txt is a file" in str(done.exception)
+
+
 def test_other_rows_are_measured_by_the_models_own_settings_and_the_overlap_is_told(home):
     done = ask("evaluate", "--model", "model", "--data", "people", "--format", "json")
     rows = json.loads(done.stdout)

@@ -1,5 +1,7 @@
 """Lifetime value with boosted trees and Arrow: frames, features, chain, artefact, prediction."""
 
+import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +13,7 @@ import pytest
 
 from vibrator.actions import UserAction
 from vibrator.errors import ArtefactError, BadInput
+from vibrator.intent.state import IntentState
 from vibrator.ltv import metrics
 from vibrator.ltv.artefact import (
     list_models,
@@ -22,13 +25,20 @@ from vibrator.ltv.artefact import (
 )
 from vibrator.ltv.bids import ThresholdPlan
 from vibrator.ltv.boosting import BinnedTable, Task, TreeSettings
+from vibrator.ltv.bridge import intent_columns
 from vibrator.ltv.columns import column_kind
 from vibrator.ltv.config import Columns, LtvConfig, Partitions, SamplingPlan, StackPlan, Windows
 from vibrator.ltv.demo import SIMULATED_PLAN, run_demo
 from vibrator.ltv.explore import explore, explore_page
 from vibrator.ltv.features import FeaturePlan, Roles, fit_features
 from vibrator.ltv.forest import Forest
-from vibrator.ltv.frames import Snapshot, frame_from_actions, read_frame, temporal_split
+from vibrator.ltv.frames import (
+    Snapshot,
+    frame_from_actions,
+    read_frame,
+    row_times,
+    temporal_split,
+)
 from vibrator.ltv.heads import ChainSettings
 from vibrator.ltv.missing import MissingPolicy
 from vibrator.ltv.nested import SUMMARIES, as_arrow
@@ -95,6 +105,13 @@ def test_the_model_ranks_far_better_than_chance_and_its_level_is_near(trained):
 
     assert figures["gini"] > 0.5
     assert 0.6 < figures["bias"] < 1.6
+
+
+def test_the_page_marks_the_level_that_was_promised(trained):
+    horizons = {h: found | {"level": 0.8} for h, found in trained.report["horizons"].items()}
+
+    assert trained.report["horizons"]["7"]["level"] == 0.95
+    assert "promised in every bin: 80%" in report_page({**trained.report, "horizons": horizons})
 
 
 def test_intervals_hold_in_every_bin(trained):
@@ -167,8 +184,6 @@ def test_trees_with_more_leaves_than_bits_are_left_to_lightgbm(people):
 
 
 def test_a_changed_byte_is_noticed(saved, tmp_path):
-    import shutil
-
     copy = tmp_path / "model"
     shutil.copytree(saved, copy)
     tree = next((copy / "trees").iterdir())
@@ -177,11 +192,30 @@ def test_a_changed_byte_is_noticed(saved, tmp_path):
         load(copy)
 
 
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"format": 2, "later": "field"}, "has format 2; this version reads 1"),
+        ({"checksums": {}}, r"vouches for no model.json and no report.json"),
+        ({"window": 7}, "cannot be read"),
+    ],
+)
+def test_a_manifest_that_does_not_match_is_refused(saved, tmp_path, change, rule):
+    copy = tmp_path / "model"
+    shutil.copytree(saved, copy)
+    paper = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(paper | change))
+    with pytest.raises(ArtefactError, match=rule):
+        read_report(copy)
+
+
 def test_a_folder_of_something_else_is_left_alone(trained, tmp_path):
     (tmp_path / "letter.txt").write_text("dear Ada")
     with pytest.raises(BadInput, match="something else than a model"):
         save(trained, tmp_path, config=CONFIG)
     assert (tmp_path / "letter.txt").exists()
+    with pytest.raises(BadInput, match="is a file; a model needs a folder"):
+        save(trained, tmp_path / "letter.txt", config=CONFIG)
     with pytest.raises(ArtefactError, match=r"no manifest.json"):
         load(tmp_path)
 
@@ -197,6 +231,24 @@ def test_a_frame_that_does_not_fit_is_refused_column_by_column(saved, people):
         FastPredictor(saved).predict(wrong)
     for part in ("sessions: missing", "country: float64 is no category", "opens_by_hour"):
         assert part in str(refusal.value)
+
+
+def test_moments_in_another_unit_are_refused_by_name(saved, people):
+    seconds = people.assign(last_purchase_ms=people["last_purchase_ms"] / 1000)
+    with pytest.raises(ArtefactError, match="last_purchase_ms: its moments are not in ms"):
+        FastPredictor(saved).predict(seconds)
+
+
+def test_what_if_reads_a_nested_cell_that_is_spelled_out(saved, people):
+    row = people.iloc[0].to_dict()
+    predictor = FastPredictor(saved)
+    told = predictor.what_if(row, {"spend_by_category": '{"casino": 900.0}'})
+    meant = predictor.predict([row | {"spend_by_category": {"casino": 900.0}}])
+
+    assert told[1]["value_d14"] == pytest.approx(meant["value_d14"].iloc[0])
+    mixed = pd.DataFrame([row, row | {"spend_by_category": 7}])
+    with pytest.raises(ArtefactError, match="spend_by_category: object is no map"):
+        predictor.predict(mixed)
 
 
 def test_what_if_moves_the_one_person_it_is_about(saved, people):
@@ -242,6 +294,23 @@ def test_predictions_of_another_model_or_other_rows_are_not_mixed_in(saved, peop
     (tmp_path / "used" / "letter.txt").write_text("dear Ada")
     with pytest.raises(BadInput, match="something else than predictions"):
         FastPredictor(saved).predict_file(rows, tmp_path / "used")
+
+
+def test_predictions_never_overwrite_their_own_source(saved, people, tmp_path):
+    rows = tmp_path / "rows" / "people.parquet"
+    rows.parent.mkdir()
+    people.iloc[:50].to_parquet(rows)
+    for source, target in ((rows, rows), (rows.parent, rows.parent / "values")):
+        with pytest.raises(BadInput, match="into their own source"):
+            FastPredictor(saved).predict_file(source, target)
+    assert len(read_frame(rows)) == 50
+
+
+def test_a_torn_source_is_refused_and_leaves_nothing_behind(saved, tmp_path):
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(BadInput, match=r"rows.parquet must be a whole parquet file"):
+        FastPredictor(saved).predict_file(tmp_path / "rows.parquet", tmp_path / "values.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
 
 
 def test_a_file_without_rows_is_refused_by_name(saved, people, tmp_path):
@@ -293,8 +362,6 @@ def test_csv_and_parquet_targets_hold_the_same(saved, tmp_path):
 
 
 def test_a_csv_is_read_by_the_schema_of_the_model(saved, people, tmp_path):
-    import json
-
     rows = people.iloc[:5].drop(columns=["session_pairs"]).assign(
         session_pairs=[json.dumps(cell) for cell in people["session_pairs"].iloc[:5]],
         opens_by_hour=[json.dumps(cell) for cell in people["opens_by_hour"].iloc[:5]],
@@ -350,6 +417,46 @@ def test_nobody_stands_on_two_sides():
     times = frame["datetime"]
     assert times.iloc[split.train].max() < times.iloc[split.calibrate].min()
     assert times.iloc[split.calibrate].max() < times.iloc[split.test].min()
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "rule"),
+    [
+        ("iap_revenue_d7", -3.0, "finite and not negative, got 1 rows .* index 5: -3.0"),
+        ("iap_revenue_d7", np.nan, "finite and not negative, got 1 rows .* index 5: nan"),
+        ("buyer_d7", np.nan, "finite and not negative, got 1 rows .* index 5: nan"),
+        ("buyer_d7", "yes", "must hold numbers"),
+        ("iap_revenue_d1", 1e9, "must not fall|disagree on buyer"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused_by_name(label, value, rule):
+    frame, _ = simulate_users(50, np.random.default_rng(3))
+    wrong = frame.astype({label: object if isinstance(value, str) else float})
+    wrong.loc[5, label] = value
+
+    with pytest.raises(BadInput, match=rule):
+        explore(wrong, CONFIG)
+
+
+@pytest.mark.parametrize(("unit", "size"), [("s", 1), ("ms", 1000)])
+def test_a_time_column_of_epochs_is_no_count_of_nanoseconds(unit, size):
+    when = pd.to_datetime([1_750_000_000, 1_750_086_400], unit="s", utc=True)
+    frame = pd.DataFrame({"datetime": np.array([1_750_000_000, 1_750_086_400]) * size})
+
+    assert (row_times(frame, "datetime") == when).all()
+
+
+@pytest.mark.parametrize(
+    ("times", "rule"),
+    [
+        ([5, 7], "neither seconds nor milliseconds of the years 2001 to 2100: 5 to 7"),
+        (["03.04.2025", "04.04.2025"], "'datetime' must spell its times as ISO 8601"),
+        (["2025-04-03", None], "has 1 empty rows"),
+    ],
+)
+def test_times_that_could_mean_anything_are_refused(times, rule):
+    with pytest.raises(BadInput, match=rule):
+        row_times(pd.DataFrame({"datetime": times}), "datetime")
 
 
 def test_rows_that_are_nobodys_are_refused():
@@ -640,6 +747,28 @@ def test_our_own_log_becomes_rows_with_ripe_labels():
     row = frame.iloc[0]
     assert (row["past_spend"], row["iap_revenue_d1"], row["iap_revenue_d7"]) == (5.0, 0.0, 7.0)
     assert row["actions_by_type"] == {"read": 1.0, "purchase": 1.0}
+
+
+@pytest.mark.parametrize("amount", [None, "five", -5.0, float("nan")])
+def test_a_purchase_without_an_amount_is_no_purchase_for_nothing(amount):
+    start = datetime(2025, 6, 1, tzinfo=UTC)
+    metadata = {} if amount is None else {"amount": amount}
+    log = [UserAction("purchase", "a tent", timestamp=start, user_id="ada", metadata=metadata)]
+
+    with pytest.raises(BadInput, match="'amount' of the purchase at 2025-06-01"):
+        frame_from_actions(log, Snapshot(), until=start + timedelta(days=30))
+
+
+def test_intent_is_a_row_a_person_and_its_age_is_in_days():
+    now = datetime(2025, 6, 2, tzinfo=UTC)
+    ada, nobody = IntentState(["depth", "brevity"]), IntentState(["depth", "brevity"])
+    ada.update("depth", now - timedelta(days=1), 3.0)
+    rows = intent_columns({"ada": ada, "nobody": nobody}, now)
+
+    assert rows.loc["ada", "intent_fast"] == pytest.approx(1.5)  # half-lives of 1 and 7 days
+    assert rows.loc["ada", "intent_slow"] == pytest.approx(3 * 2 ** (-1 / 7))
+    assert rows.loc["ada", "intent_age_days"] == pytest.approx(1.0)
+    assert np.isnan(rows.loc["nobody", "intent_age_days"])
 
 
 def test_the_demo_makes_everything_and_refuses_a_used_folder(tmp_path):

@@ -79,19 +79,18 @@ def train(
     how: Format = FORMAT,
 ) -> None:
     """Fit, calibrate, report, save: `vibrator ltv train --data rows/ --model artefacts/ltv`."""
-    from vibrator.ltv.artefact import save
-    from vibrator.ltv.frames import read_frame
+    from vibrator.ltv.artefact import require_home, save
     from vibrator.ltv.pipeline import train_source
     from vibrator.ltv.rivals import ablate as switch_off
 
     settings = _config(config, data, model)
+    require_home(settings.paths.artefact)
     trained = train_source(settings)
     save(trained, settings.paths.artefact, config=settings)
     note(f"model: {settings.paths.artefact}")
     show(_figures(trained.report), how)
     if ablate:
-        frame = read_frame(settings.paths.data, time=settings.columns.time)
-        show(switch_off(frame, settings), how)
+        show(switch_off(trained, settings), how)
 
 
 @app.command()

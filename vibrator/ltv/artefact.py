@@ -43,8 +43,7 @@ class Manifest:
 def save(trained: Trained, folder: str | Path, *, config: LtvConfig) -> Manifest:
     """Write the model beside the target and move it there whole; an old model is replaced."""
     home = Path(folder)
-    if home.exists() and any(home.iterdir()) and not (home / MANIFEST).exists():
-        raise BadInput(f"{home} holds something else than a model; choose another folder")
+    require_home(home)
     draft = home.with_name(f".{home.name}.{os.getpid()}")
     draft.mkdir(parents=True)
     try:
@@ -58,6 +57,15 @@ def save(trained: Trained, folder: str | Path, *, config: LtvConfig) -> Manifest
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return manifest
+
+
+def require_home(folder: str | Path) -> None:
+    """Refuse a place where a model cannot be put without harm to what is there."""
+    home = Path(folder)
+    if home.exists() and not home.is_dir():
+        raise BadInput(f"{home} is a file; a model needs a folder")
+    if home.exists() and any(home.iterdir()) and not (home / MANIFEST).exists():
+        raise BadInput(f"{home} holds something else than a model; choose another folder")
 
 
 def _manifest(trained: Trained, folder: Path, config: LtvConfig) -> Manifest:
@@ -100,11 +108,14 @@ def read_manifest(folder: str | Path) -> Manifest:
         raise ArtefactError(f"{home} holds no {MANIFEST}, so it is no model")
     try:
         data = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
-        manifest = from_plain(Manifest, data, at=MANIFEST)
+        found = data.get("format", FORMAT) if isinstance(data, dict) else FORMAT
+        manifest = from_plain(Manifest, data, at=MANIFEST) if found == FORMAT else None
     except (ValueError, TypeError, RecursionError) as error:
         raise ArtefactError(f"{home / MANIFEST} cannot be read: {error}") from None
-    if manifest.format != FORMAT:
-        raise ArtefactError(f"{home} has format {manifest.format}; this version reads {FORMAT}")
+    if manifest is None:
+        raise ArtefactError(f"{home} has format {found}; this version reads {FORMAT}")
+    if lost := [name for name in (MODEL, REPORT) if name not in manifest.checksums]:
+        raise ArtefactError(f"{home / MANIFEST} vouches for no {' and no '.join(lost)}")
     for name, expected in manifest.checksums.items():
         path = (home / name).resolve()
         if not path.is_relative_to(home.resolve()) or not path.is_file():

@@ -46,6 +46,10 @@ class BidRule:
             raise BadInput(f"cap must not lie below the floor {self.floor}, got {self.cap}")
         if (self.whale_value is None) != (self.whale_multiplier is None):
             raise BadInput("whale_value and whale_multiplier come together or not at all")
+        for name in ("whale_value", "whale_multiplier"):
+            value = getattr(self, name)
+            if value is not None and require_finite(name, value) < 0:
+                raise BadInput(f"{name} must not be negative, got {value}")
 
     def bid(self, value: ArrayLike, chance: ArrayLike) -> Floats:
         """What to pay for each; 0 means: leave it."""

@@ -121,7 +121,10 @@ def fit_logit_shift(
 
 def _require_both_sides(label: Floats, weight: Floats) -> None:
     if not 0.0 < float((weight * label).sum()) < float(weight.sum()):
-        raise BadInput("calibrating a probability needs labels on both sides")
+        raise BadInput(
+            "calibrating a probability needs labels on both sides, got "
+            f"{label.size} rows with a mean label of {label.mean() if label.size else 0:g}"
+        )
 
 
 def _safe_logit(probability: ArrayLike) -> Floats:

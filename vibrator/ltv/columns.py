@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vibrator.errors import ArtefactError, BadInput
-from vibrator.ltv.frames import row_times
+from vibrator.ltv.frames import epoch_unit, row_times
 from vibrator.ltv.nested import cells_kind, is_nested, nested_kind
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-EPOCH_YEARS = (978_307_200, 4_102_444_800)  # 2001 to 2100 in seconds
 BY_HAND = 16  # rows up to which a Python loop beats pandas
 PEEK = 1_000  # rows that are looked at to tell the kind of a column of Python objects
 KINDS = ("number", "flag", "category", "code", "time", "epoch_s", "epoch_ms", "map", "list",
@@ -35,7 +34,8 @@ OBVIOUS = {
     "time": "M",
 }
 TEXTS = frozenset({"time", "map", "list", "pairs", "histogram"})  # kinds that a CSV spells out
-TIMES = frozenset({"time", "epoch_s", "epoch_ms"})
+EPOCHS = {"epoch_s": "s", "epoch_ms": "ms"}
+TIMES = frozenset({"time", *EPOCHS})
 
 
 def column_kind(name: str, column: pd.Series) -> str:
@@ -48,7 +48,8 @@ def column_kind(name: str, column: pd.Series) -> str:
     if pd.api.types.is_bool_dtype(dtype):
         return "flag"
     if pd.api.types.is_numeric_dtype(dtype):
-        return _epoch_kind(column) or "number"
+        unit = epoch_unit(column)
+        return "number" if unit is None else f"epoch_{unit}"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "time"
     if isinstance(dtype, pd.ArrowDtype):
@@ -58,17 +59,6 @@ def column_kind(name: str, column: pd.Series) -> str:
     if kind is None:
         raise BadInput(f"column {name!r} has the type {dtype}, which no feature is made of")
     return kind
-
-
-def _epoch_kind(column: pd.Series) -> str | None:
-    known = column.dropna()
-    if known.empty:
-        return None
-    low, high = float(known.min()), float(known.max())
-    for kind, unit in (("epoch_s", 1), ("epoch_ms", 1000)):
-        if EPOCH_YEARS[0] * unit <= low and high <= EPOCH_YEARS[1] * unit:
-            return kind
-    return None
 
 
 def _object_kind(column: pd.Series) -> str | None:
@@ -110,6 +100,8 @@ class Schema:
                 faults.append(f"{name}: missing ({kind})")
             elif not (_obvious(kind, types[name]) or _fits(kind, frame[name])):
                 faults.append(f"{name}: {types[name]} is no {kind}")
+            elif (unit := EPOCHS.get(kind)) and epoch_unit(frame[name]) not in (unit, None):
+                faults.append(f"{name}: its moments are not in {unit}")
         if faults:
             raise ArtefactError("the rows do not fit the model: " + "; ".join(faults))
 
@@ -130,10 +122,10 @@ def _fits(kind: str, column: pd.Series) -> bool:
         return not pd.api.types.is_numeric_dtype(dtype) or bool(column.isna().all())
     if isinstance(dtype, pd.ArrowDtype):
         return nested_kind(dtype.pyarrow_dtype) == kind
-    cells = [cell for cell in column if is_nested(cell)] if dtype == np.dtype(object) else None
-    if cells is None or (not cells and not column.isna().all()):
-        return False
-    return cells_kind(cells) in (kind, None)
+    if dtype != np.dtype(object):
+        return bool(column.isna().all())
+    cells = [cell for cell in column if is_nested(cell) or not pd.isna(cell)]
+    return all(map(is_nested, cells)) and cells_kind(cells) in (kind, None)
 
 
 def parse_texts(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
@@ -145,16 +137,23 @@ def parse_texts(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     parsed = {
         name: _parse_text(frame[name], kind)
         for name, kind in kinds.items()
-        if kind in TEXTS and name in frame and isinstance(frame[name].dtype, pd.StringDtype)
+        if kind in TEXTS and name in frame and _holds_text(frame[name])
     }
     return frame.assign(**parsed) if parsed else frame
+
+
+def _holds_text(column: pd.Series) -> bool:
+    """Whether all cells are texts, or some among Python objects, as where one cell was changed."""
+    dtype = column.dtype
+    mixed = dtype == np.dtype(object) and any(isinstance(cell, str) for cell in column)
+    return isinstance(dtype, pd.StringDtype) or mixed
 
 
 def _parse_text(column: pd.Series, kind: str) -> pd.Series:
     try:
         if kind == "time":
             return pd.to_datetime(column, utc=True, format="ISO8601")
-        cells = [None if pd.isna(cell) else json.loads(cell) for cell in column]
+        cells = [json.loads(cell) if isinstance(cell, str) else cell for cell in column]
         return pd.Series(cells, index=column.index, dtype=object)
     except ValueError as error:
         form = "a time as ISO 8601" if kind == "time" else f"a {kind} as JSON"

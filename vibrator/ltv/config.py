@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from vibrator.ltv.heads import ChainSettings
 from vibrator.ltv.plain import from_plain, to_plain
 from vibrator.ltv.sampling import SAMPLERS, HistPlan
 from vibrator.ltv.selection import SelectionPlan
+
+LONGEST_GAP_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,19 @@ class Windows:
                 "stop and calibrate must leave validation rows to decide on, "
                 f"got {self.stop} and {self.calibrate}"
             )
-        if not self.gap_days >= 0:
-            raise BadInput(f"windows.gap_days must not be negative, got {self.gap_days}")
+        if not 0 <= self.gap_days <= LONGEST_GAP_DAYS:
+            raise BadInput(
+                f"windows.gap_days must lie from 0 to {LONGEST_GAP_DAYS}, got {self.gap_days}"
+            )
+        for name in ("start", "end"):
+            _require_moment(f"windows.{name}", getattr(self, name))
+
+
+def _require_moment(name: str, text: str | None) -> None:
+    try:
+        datetime.fromisoformat(text or "2000-01-01")
+    except ValueError:
+        raise BadInput(f"{name} must be a time as ISO 8601 or null, got {text!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +110,15 @@ class Partitions:
         if self.fit_rows < 1000:
             raise BadInput(f"partitions.fit_rows must be at least 1000, got {self.fit_rows}")
 
+    def for_folders(self) -> list[str]:
+        """The settings in use that only a folder of partitions by time can heed."""
+        names = [f.name for f in dataclasses.fields(self)]
+        return [
+            name
+            for name in names
+            if name.startswith(("max_", "cache_")) and getattr(self, name) is not None
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
@@ -114,6 +137,7 @@ class SamplingPlan:
         known = ("none", "auto", *SAMPLERS)
         if self.method not in known:
             raise BadInput(f"sampling.method must be one of {known}, got {self.method!r}")
+        require_finite("sampling.margin", self.margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +200,16 @@ class LtvConfig:
         if not self.horizons or not rising or self.horizons[0] < 1:
             raise BadInput(f"horizons must be rising days from 1, got {list(self.horizons)}")
         require_positive("threads", self.threads)
+        if self.seed < 0:
+            raise BadInput(f"seed must not be negative, got {self.seed}")
         if self.windows.stop == 0 and self.chain.large.patience > 0:
             raise BadInput("chain.large.patience needs rows to stop on: set windows.stop above 0")
+        for name in ("amount", "share"):
+            if patience := getattr(self.chain, name).patience:
+                raise BadInput(
+                    f"chain.{name}.patience must be 0, as only the large trees stop early, "
+                    f"got {patience}"
+                )
 
     def label_columns(self) -> tuple[str, ...]:
         """Every label column of every horizon."""

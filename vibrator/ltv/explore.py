@@ -9,9 +9,10 @@ import pandas as pd
 
 from vibrator.charts import Bar, Frame, bar_chart, page, percent, table
 from vibrator.ltv import metrics
-from vibrator.ltv.columns import PLAIN, View, read_schema
+from vibrator.ltv.columns import PLAIN, View, parse_texts, read_schema
 from vibrator.ltv.config import LtvConfig
-from vibrator.ltv.prepared import label_names, read_labels
+from vibrator.ltv.frames import row_times, user_column
+from vibrator.ltv.prepared import label_names, load_plan, read_labels
 
 CELLS = 12
 STRONGEST = 15
@@ -20,12 +21,15 @@ STRONGEST = 15
 def explore(frame: pd.DataFrame, config: LtvConfig) -> dict[str, Any]:
     """Zeros and whales by horizon, correlations, the histogram of revenue, gaps by column."""
     labels = read_labels(frame, config)
+    users, _ = user_column(frame, config.columns.user), row_times(frame, config.columns.time)
+    kinds = load_plan(config).kinds
+    frame = parse_texts(frame, kinds)
     skip = frozenset({config.columns.user, *label_names(frame, config)})
-    schema = read_schema(frame, time=config.columns.time, skip=skip, kinds={})
+    schema = read_schema(frame, time=config.columns.time, skip=skip, kinds=kinds)
     view = View(frame, schema)
     return {
         "rows": len(frame),
-        "users": int(frame[config.columns.user].nunique()),
+        "users": int(users.nunique()),
         "kinds": dict(schema.kinds),
         "horizons": [
             {"horizon": h} | tail(labels.revenue[:, at]) for at, h in enumerate(labels.horizons)

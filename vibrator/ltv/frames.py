@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vibrator.actions import UserAction
-from vibrator.checks import read_or_refused
+from vibrator.checks import read_or_refused, require_finite
 from vibrator.datasets.parquet import parquet_or_refused
 from vibrator.errors import BadInput, UnknownName
 from vibrator.optional import need
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 GAPS = ["", "NaN", "nan", "NULL", "null", "None", "none", "<NA>", "N/A", "n/a", "#N/A"]
 HIVE_TIME = "%Y-%m-%d-%H-%M"
 DAY = 86_400.0
+EPOCH_YEARS = (978_307_200, 4_102_444_800)  # 2001 to 2100 in seconds
+EPOCH_UNITS = {"s": 1, "ms": 1_000}
 
 
 def read_frame(source: Any, *, time: str = "datetime") -> pd.DataFrame:
@@ -167,11 +169,47 @@ def row_times(frame: pd.DataFrame, time: str) -> pd.Series:
     if time not in frame:
         raise BadInput(f"the time column {time!r} is missing")
     column = frame[time]
-    if not isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = pd.to_datetime(column, utc=True)
     if column.isna().any():
         raise BadInput(f"the time column {time!r} has {int(column.isna().sum())} empty rows")
-    return column
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column
+    if pd.api.types.is_datetime64_dtype(column.dtype):
+        return column.dt.tz_localize("UTC")
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return _epoch_times(column)
+    try:
+        return pd.to_datetime(column, utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(
+            f"the time column {time!r} must spell its times as ISO 8601: {reason}"
+        ) from None
+
+
+def _epoch_times(column: pd.Series) -> pd.Series:
+    unit = epoch_unit(column)
+    if unit is None:
+        raise BadInput(
+            f"the time column {column.name!r} holds numbers that are neither seconds nor "
+            f"milliseconds of the years 2001 to 2100: {column.min()} to {column.max()}"
+        )
+    return pd.to_datetime(column, unit=unit, utc=True)
+
+
+def epoch_unit(column: pd.Series) -> str | None:
+    """The unit in which all numbers of a column are moments since 1970; None where some are not.
+
+    >>> epoch_unit(pd.Series([1_750_000_000_000])), epoch_unit(pd.Series([5, 1_750_000_000]))
+    ('ms', None)
+    """
+    known = column.dropna()
+    if known.empty:
+        return None
+    low, high = float(known.min()), float(known.max())
+    for unit, size in EPOCH_UNITS.items():
+        if EPOCH_YEARS[0] * size <= low and high <= EPOCH_YEARS[1] * size:
+            return unit
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +256,20 @@ def temporal_split(frame: pd.DataFrame, windows: Any, *, user: str, time: str) -
     return Split(**rows, borders=tuple(str(border) for border in borders))
 
 
+def utc(text: str) -> pd.Timestamp:
+    """A moment in UTC; one that names no zone is meant so."""
+    at = pd.Timestamp(text)
+    return at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")
+
+
 def _inside(when: pd.Series, windows: Any) -> NDArray[np.bool_]:
+    if when.empty:
+        raise BadInput("there are no rows")
     inside = np.ones(len(when), dtype=bool)
     if windows.start is not None:
-        inside &= (when >= pd.Timestamp(windows.start, tz="UTC")).to_numpy()
+        inside &= (when >= utc(windows.start)).to_numpy()
     if windows.end is not None:
-        inside &= (when < pd.Timestamp(windows.end, tz="UTC")).to_numpy()
+        inside &= (when < utc(windows.end)).to_numpy()
     if not inside.any():
         raise BadInput(f"no row lies between {windows.start} and {windows.end}")
     return inside
@@ -259,6 +305,9 @@ class Snapshot:
     def __post_init__(self) -> None:
         if not self.watch > timedelta(0):
             raise BadInput(f"watch must be positive, got {self.watch}")
+        rising = list(self.horizons) == sorted(set(self.horizons))
+        if not self.horizons or not rising or self.horizons[0] < 1:
+            raise BadInput(f"horizons must be rising days from 1, got {list(self.horizons)}")
 
 
 def frame_from_actions(
@@ -299,7 +348,11 @@ def _snapshot_rows(
 def _amount(action: UserAction, snapshot: Snapshot) -> float:
     if action.action_type != snapshot.purchase:
         return 0.0
-    return float(action.metadata.get(snapshot.amount, 0.0))
+    name = f"{snapshot.amount!r} of the {snapshot.purchase} at {action.timestamp}"
+    amount = require_finite(name, action.metadata.get(snapshot.amount))
+    if amount < 0:
+        raise BadInput(f"{name} must not be negative, got {amount}")
+    return amount
 
 
 def _counts(names: Iterable[str]) -> dict[str, float]:

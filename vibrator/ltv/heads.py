@@ -59,8 +59,12 @@ class Labels:
             raise BadInput(f"{len(self.horizons)} label columns needed: {self.revenue.shape}")
         if not np.isfinite(self.revenue).all() or (self.revenue < 0).any():
             raise BadInput("revenue must be finite and not negative")
-        if (np.diff(self.revenue, axis=1) < 0).any():
-            raise BadInput("revenue must not fall from one horizon to the next")
+        falls = np.flatnonzero((np.diff(self.revenue, axis=1) < 0).any(axis=1))
+        if falls.size:
+            raise BadInput(
+                f"revenue must not fall from one horizon to the next, got {falls.size} rows in "
+                f"which it does, the first of them {self.revenue[falls[0]].tolist()}"
+            )
 
     @property
     def longest(self) -> Floats:

@@ -25,6 +25,7 @@ from vibrator.ltv.frames import (
     read_partition,
     user_column,
     user_fraction,
+    utc,
 )
 from vibrator.ltv.heads import Labels
 from vibrator.ltv.prepared import (
@@ -121,8 +122,8 @@ def _inside(part: Partition, config: LtvConfig) -> bool:
     if part.at is None:
         raise BadInput("a split by time needs folders named datetime=YYYY-MM-DD-HH-MM")
     start, end = config.windows.start, config.windows.end
-    late_enough = start is None or part.at >= pd.Timestamp(start, tz="UTC")
-    return late_enough and (end is None or part.at < pd.Timestamp(end, tz="UTC"))
+    late_enough = start is None or part.at >= utc(start)
+    return late_enough and (end is None or part.at < utc(end))
 
 
 def _before_gap(

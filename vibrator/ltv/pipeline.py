@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from vibrator.errors import BadInput
 from vibrator.ltv import metrics
 from vibrator.ltv.bids import ActRule, choose_act
 from vibrator.ltv.boosting import BinnedTable, Task, Trees
@@ -59,12 +60,14 @@ def train(frame: pd.DataFrame, config: LtvConfig, *, plan: FeaturePlan | None = 
     return train_prepared(prepare(frame, config, plan=plan), config)
 
 
-def train_source(config: LtvConfig) -> Trained:
+def train_source(config: LtvConfig, *, plan: FeaturePlan | None = None) -> Trained:
     """Train on what `paths.data` names: a folder by time in pieces, anything else at once."""
     source = Path(config.paths.data)
     if source.is_dir() and list_partitions(source)[0].at is not None:
-        return train_prepared(prepare_folder(source, config), config)
-    return train(read_frame(source, time=config.columns.time), config)
+        return train_prepared(prepare_folder(source, config, plan=plan), config)
+    if named := config.partitions.for_folders():
+        raise BadInput(f"{source} is no folder by time, which partitions.{named[0]} is for")
+    return train(read_frame(source, time=config.columns.time), config, plan=plan)
 
 
 def train_prepared(prepared: Prepared, config: LtvConfig) -> Trained:
@@ -250,6 +253,7 @@ def _horizon_report(
         "intervals": to_plain(metrics.bootstrap(REDRAWN, y, value, rng, draws=100)),
         "deciles": metrics.decile_chart(y, value),
         "gain": metrics.gain_chart(y, value),
+        "level": model.intervals[horizon].level,
         "coverage": coverage_by_bin(y, value, model.intervals[horizon]),
         "slices": {
             name: metrics.measure_by(y, value, side.facts[name], rng) for name in side.facts

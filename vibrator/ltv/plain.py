@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vibrator.errors import BadInput
@@ -32,7 +33,7 @@ def from_plain(kind: type[T], data: Any, *, at: str = "config", leaves: Leaves |
         raise BadInput(f"{at} must be a mapping, got {data!r}")
     hints = get_type_hints(kind)
     known = [f.name for f in dataclasses.fields(kind) if f.init]  # type: ignore[arg-type]
-    if stray := sorted(set(data) - set(known)):
+    if stray := sorted(map(str, set(data) - set(known))):
         raise BadInput(f"{at} holds unknown keys {stray}; known: {sorted(known)}")
     return kind(**{k: _value(hints[k], v, f"{at}.{k}", leaves) for k, v in data.items()})
 
@@ -62,6 +63,8 @@ def _value(kind: Any, value: Any, at: str, leaves: Leaves | None) -> Any:
 def _scalar(kind: Any, value: Any, at: str) -> Any:
     if kind is Any:
         return value
+    if kind is str and isinstance(value, date):  # YAML reads 2025-03-01 as a day
+        return value.isoformat()
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from vibrator.datasets.parquet import parquet_or_refused
 from vibrator.errors import BadInput
-from vibrator.ltv.artefact import load, read_manifest
+from vibrator.ltv.artefact import MANIFEST, load, read_manifest
+from vibrator.ltv.config import Columns
 from vibrator.ltv.forest import BLOCK
 from vibrator.ltv.frames import list_partitions, read_csv, read_frame
+from vibrator.ltv.plain import from_plain
 from vibrator.optional import need
 from vibrator.vectors import blocks
 
@@ -35,8 +38,8 @@ class FastPredictor:
         self.model: LtvModel = load(folder)
         self.manifest = read_manifest(folder)
         self.fingerprint = sha256(repr(self.manifest.checksums).encode()).hexdigest()
-        self.user = str(self.manifest.config["columns"]["user"])
-        self.time = str(self.manifest.config["columns"]["time"])
+        columns = from_plain(Columns, self.manifest.config.get("columns"), at=f"{MANIFEST} columns")
+        self.user, self.time = columns.user, columns.time
         self.threads = threads
 
     def predict(self, rows: pd.DataFrame | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -71,6 +74,8 @@ class FastPredictor:
         of another model or of other rows are refused.
         """
         target = Path(target)
+        if target.resolve().is_relative_to(Path(source).resolve()):
+            raise BadInput(f"predictions must not be written into their own source {source}")
         if target.suffix in (".csv", ".parquet"):
             return self._into_file(source, target)
         self._claim(source, target)
@@ -102,10 +107,13 @@ class FastPredictor:
         draft = target.with_name(f"{target.name}.part")
         target.parent.mkdir(parents=True, exist_ok=True)
         write = _write_csv if target.suffix == ".csv" else _write_parquet
-        rows = write((self._beside_user(read()) for _, read in self._pieces(source)), draft)
-        if not rows:
-            raise BadInput(f"{source} holds no rows to predict")
-        draft.rename(target)
+        try:
+            rows = write((self._beside_user(read()) for _, read in self._pieces(source)), draft)
+            if not rows:
+                raise BadInput(f"{source} holds no rows to predict")
+            draft.rename(target)
+        finally:
+            draft.unlink(missing_ok=True)
         return rows
 
     def _beside_user(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -138,9 +146,9 @@ def _listing(source: Path) -> list[list[Any]]:
 
 
 def _parquet_batches(files: Sequence[Path], time: str, at: pd.Timestamp | None) -> Iterator[Any]:
-    parquet, arrow = need("pyarrow.parquet", extra="ltv"), need("pyarrow", extra="ltv")
+    arrow = need("pyarrow", extra="ltv")
     for file in files:
-        for batch in parquet.ParquetFile(file).iter_batches(BATCH):
+        for batch in _batches(file):
 
             def read(batch: Any = batch) -> pd.DataFrame:
                 frame = read_frame(arrow.Table.from_batches([batch]))
@@ -149,6 +157,17 @@ def _parquet_batches(files: Sequence[Path], time: str, at: pd.Timestamp | None) 
                 return frame
 
             yield read
+
+
+def _batches(file: Path) -> Iterator[Any]:
+    with parquet_or_refused(file):
+        found = need("pyarrow.parquet", extra="ltv").ParquetFile(file).iter_batches(BATCH)
+    while True:
+        with parquet_or_refused(file):
+            batch = next(found, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _write_csv(answers: Iterator[pd.DataFrame], path: Path) -> int:

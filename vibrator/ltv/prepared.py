@@ -57,15 +57,34 @@ def load_plan(config: LtvConfig) -> FeaturePlan:
 
 def read_labels(frame: pd.DataFrame, config: LtvConfig) -> Labels:
     """The label columns, checked against each other."""
+    if frame.empty:
+        raise BadInput("there are no rows")
     names = config.label_columns()
     if missing := [name for name in names if name not in frame]:
         raise BadInput(f"label columns are missing: {missing}")
-    revenue = frame[config.revenue_columns()].to_numpy(dtype=np.float64, na_value=np.nan)
+    revenue = np.column_stack([_label(frame, name) for name in config.revenue_columns()])
     for at, horizon in enumerate(config.horizons):
-        buyer = frame[config.columns.buyer.format(h=horizon)].to_numpy(dtype=float)
+        buyer = _label(frame, config.columns.buyer.format(h=horizon))
         if clash := int(((buyer > 0) != (revenue[:, at] > 0)).sum()):
             raise BadInput(f"at horizon {horizon} {clash} rows disagree on buyer and revenue")
     return Labels(config.horizons, revenue)
+
+
+def _label(frame: pd.DataFrame, name: str) -> Floats:
+    """A label column as numbers, all of them known and none below zero."""
+    try:
+        values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError):
+        raise BadInput(
+            f"label column {name!r} must hold numbers, got {frame[name].dtype}"
+        ) from None
+    odd = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if odd.size:
+        raise BadInput(
+            f"label column {name!r} must be finite and not negative, got {odd.size} rows that are "
+            f"not, the first at index {frame.index[odd[0]]}: {values[odd[0]]}"
+        )
+    return np.asarray(values)
 
 
 def read_facts(frame: pd.DataFrame, config: LtvConfig, plan: FeaturePlan) -> pd.DataFrame:

@@ -20,6 +20,8 @@ from vibrator.charts import (
 
 SHOWN = ("gini", "auc", "spearman", "bias", "wcal", "mae", "msle")
 FEATURES_SHOWN = 15
+SHAP_WORDS = "mean |SHAP| in the Tweedie part of the anchor, on the log scale"
+FORMER_LEVEL = 0.95  # of reports that were saved before they said theirs
 
 
 def report_page(report: Mapping[str, Any], *, title: str = "Lifetime value") -> str:
@@ -32,7 +34,7 @@ def report_page(report: Mapping[str, Any], *, title: str = "Lifetime value") -> 
     parts += [_slices(name, rows, longest) for name, rows in slices.items() if rows]
     if report.get("shap"):
         bars = [Bar(row["feature"], row["mean_abs"]) for row in report["shap"][:FEATURES_SHOWN]]
-        parts.append(bar_chart(bars, Frame("What the model looks at", "mean |SHAP|, log scale")))
+        parts.append(bar_chart(bars, Frame("What the model looks at", SHAP_WORDS)))
     if gone := report.get("selection", {}).get("dropped"):
         parts.append(_dropped(gone))
     if choices := report.get("choices"):
@@ -128,8 +130,12 @@ def _coverage(horizon: str, found: Mapping[str, Any]) -> str:
             f"mean width {tidy(row['width'])}")
         for row in found["coverage"]
     ]  # fmt: skip
-    frame = Frame(f"D{horizon}: labels inside their interval", x_range=(0.0, 1.0), x_format=percent)
-    return bar_chart(bars, frame, [Mark(0.95, "95%")])
+    level = found.get("level", FORMER_LEVEL)
+    frame = Frame(
+        f"D{horizon}: labels inside their interval", f"promised in every bin: {percent(level)}",
+        x_range=(0.0, 1.0), x_format=percent,
+    )  # fmt: skip
+    return bar_chart(bars, frame, [Mark(level)])
 
 
 def _slices(name: str, rows: list[dict[str, Any]], horizon: str) -> str:

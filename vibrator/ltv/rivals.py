@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from vibrator.ltv import metrics
 from vibrator.ltv.boosting import Task
 from vibrator.ltv.config import LtvConfig
-from vibrator.ltv.features import FeaturePlan
 from vibrator.ltv.heads import TWEEDIE_POWER, Lesson, calibrate_chain, fit_chain
 from vibrator.ltv.objectives import OrderLoss, fit_ordered, fit_ziln
-from vibrator.ltv.pipeline import build_lesson, train
+from vibrator.ltv.pipeline import Trained, build_lesson, train_source
 from vibrator.ltv.prepared import Prepared, load_plan
 
 if TYPE_CHECKING:
@@ -70,16 +68,17 @@ def compare(prepared: Prepared, config: LtvConfig) -> list[dict[str, Any]]:
 
 
 def ablate(
-    frame: pd.DataFrame, config: LtvConfig, *, groups: tuple[str, ...] | None = None
+    whole: Trained, config: LtvConfig, *, groups: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """A row a feature group: what the test Gini loses when the group is off."""
+    """A row a feature group: the test Gini without it, by training on `paths.data` once more."""
     plan = load_plan(config)
+    rows = [{"without": "nothing", **_ginis(whole)}]
+    for group in groups or plan.on():
+        trained = train_source(config, plan=plan.without(group))
+        rows.append({"without": group, **_ginis(trained)})
+    return rows
 
-    def gini(one: FeaturePlan) -> dict[str, float]:
-        report = train(frame, config, plan=one).report["horizons"]
-        return {f"gini_d{h}": found["value"]["gini"] for h, found in report.items()}
 
-    whole = gini(plan)
-    rows: list[dict[str, Any]] = [{"without": "nothing", **whole}]
-    off = groups or tuple(plan.on())
-    return rows + [{"without": group, **gini(plan.without(group))} for group in off]
+def _ginis(trained: Trained) -> dict[str, Any]:
+    horizons = trained.report["horizons"]
+    return {f"gini_d{h}": found["value"]["gini"] for h, found in horizons.items()}

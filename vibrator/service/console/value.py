@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from vibrator.charts import tidy
 from vibrator.charts.page import PAGE_STYLE
-from vibrator.errors import BadInput, UnknownName, VibratorError
+from vibrator.errors import ArtefactError, BadInput, UnknownName, VibratorError
 from vibrator.service.console.rendering import HEADERS, POLICY, Page, Templates, table
 from vibrator.service.house import House, caller_of
 from vibrator.service.keys import READ
@@ -61,20 +61,28 @@ def router(house: House, folder: Path, templates: Templates) -> APIRouter:
 
 
 def _models(folder: Path) -> list[dict[str, Any]]:
-    from vibrator.ltv.artefact import MANIFEST, read_manifest
+    from vibrator.ltv.artefact import list_models
 
-    found = []
-    for home in sorted(path.parent for path in folder.glob(f"*/{MANIFEST}")):
+    return [{"name": name, **_facts(folder / name)} for name in list_models(folder)]
+
+
+def _facts(home: Path) -> dict[str, str]:
+    """What the page tells of a model; of a torn one why it cannot be used."""
+    from vibrator.ltv.artefact import read_manifest
+
+    try:
         manifest = read_manifest(home)
-        window = f"{manifest.window[0][:10]} to {manifest.window[-1][:10]}"
-        horizons = ", ".join(f"D{horizon}" for horizon in manifest.metrics)
-        found.append({"name": home.name, "window": window, "horizons": horizons})
-    return found
+    except ArtefactError as error:
+        return {"fault": str(error)}
+    window = f"{manifest.window[0][:10]} to {manifest.window[-1][:10]}"
+    return {"window": window, "horizons": ", ".join(f"D{h}" for h in manifest.metrics)}
 
 
 def _home(folder: Path, name: str) -> Path:
     """The folder of a model; a name is never a path."""
-    known = [one["name"] for one in _models(folder)]
+    from vibrator.ltv.artefact import list_models
+
+    known = list_models(folder)
     if name not in known:
         raise UnknownName(f"no model {name!r}; known: {known}")
     return folder / name
