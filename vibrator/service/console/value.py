@@ -75,7 +75,8 @@ def _facts(home: Path) -> dict[str, str]:
     except ArtefactError as error:
         return {"fault": str(error)}
     window = f"{manifest.window[0][:10]} to {manifest.window[-1][:10]}"
-    return {"window": window, "horizons": ", ".join(f"D{h}" for h in manifest.metrics)}
+    horizons = ", ".join(f"D{horizon}" for horizon in manifest.metrics)
+    return {"window": window, "horizons": horizons, "fault": ""}
 
 
 def _home(folder: Path, name: str) -> Path:
