@@ -38,12 +38,12 @@ def router(house: House, folder: Path, templates: Templates) -> APIRouter:
     @routes.post("/console/value/score")
     async def score(request: Request) -> Response:
         caller_of(request, READ)
-        form = await request.form()
-        plain = {name: str(form.get(name, "")) for name in ("model", "row", "changes")}
-        upload: Any = form.get("file")
-        try:
+        async with request.form() as form:
+            plain = {name: str(form.get(name, "")) for name in ("model", "row", "changes")}
+            upload: Any = form.get("file")
             content = await upload.read() if hasattr(upload, "read") else b""
             kind = Path(getattr(upload, "filename", "") or "").suffix
+        try:
             values = await house.lane.run(_scored, folder, plain, content, kind)
         except VibratorError as error:
             return templates.problem(request, error, PAGE)
