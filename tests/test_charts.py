@@ -76,3 +76,16 @@ def test_bad_values_are_refused():
     ):
         with pytest.raises(BadInput):
             wrong()
+
+
+def test_a_long_subtitle_goes_on_in_the_next_line():
+    words = (
+        "the same words again and again, so many that no narrow picture has room for all of them"
+    )
+    wide, narrow = (
+        line_chart([Line("a", [0, 1], [0.0, 1.0])], Frame("title", words, width=width))
+        for width in (640, 430)
+    )
+    assert words in wide
+    assert words not in narrow
+    assert narrow.count('class="tick" x="14.0"') == 2

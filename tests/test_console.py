@@ -146,6 +146,95 @@ def test_a_rehearsal_is_watched_live(page, demo, shots):
     require_quiet(page, demo)
 
 
+def test_plain_forms_are_taken_and_answered_by_a_page(page, demo):
+    page.goto("/console/users/Chioma")
+    page.get_by_role("button", name="They say yes").click()
+    page.wait_for_selector("text=They said yes to personalization")
+    page.goto("/console/system")
+    page.fill("#slider-name", "craft")
+    page.fill("#slider-text", "woodwork and joinery")
+    page.get_by_role("button", name="Keep this slider").click()
+    page.wait_for_selector("text=The slider is kept")
+    page.goto("/console/calibration")
+    page.get_by_role("button", name="Fit calibrators").click()
+    page.wait_for_selector(".note")
+    assert "another site" not in page.inner_text("body")
+    require_quiet(page, demo)
+
+
+def test_somebody_is_found_and_forgotten(page, demo):
+    page.goto("/console/users")
+    page.fill("#id", "Bruno")
+    page.get_by_role("button", name="Open").click()
+    page.check("[name=sure]")
+    page.get_by_role("button", name="Forget Bruno").click()
+    page.wait_for_url("**/console/users")
+    assert "Bruno" not in page.inner_text("main ul")
+    require_quiet(page, demo)
+
+
+def test_without_the_script_the_same_forms_lead_to_pages(browser, demo):
+    page = browser.new_page(base_url=demo.base, java_script_enabled=False)
+    page.goto("/console")
+    page.get_by_role("button", name="Score").click()
+    assert page.locator("main svg").count() == 2
+    page.close()
+
+
+@pytest.fixture
+def keyed(tmp_path):
+    """A service that asks for keys, and one of them."""
+    from vibrator.service.keys import Caller, Keyring
+
+    ring = Keyring()
+    key = ring.issue(Caller("ann", "acme", frozenset({"admin"})))
+    ring.save(tmp_path / "keys.json")
+    service = Process("--store", "sqlite://", "--keys-file", str(tmp_path / "keys.json"))
+    try:
+        yield service.wait(), key
+    finally:
+        service.stop()
+
+
+def test_a_key_logs_in_and_out(browser, keyed, shots):
+    service, key = keyed
+    page = browser.new_page(base_url=service.base)
+    watch(page)
+    page.goto("/console")  # leads to the log-in
+    page.screenshot(path=shots / "login.png", full_page=True)
+    assert barriers(page) == []
+    page.fill("#key", key)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_selector("text=acme · ann")
+    assert barriers(page) == []
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/console/login")
+    page.goto("/console/users")
+    assert page.url.endswith("/console/login")
+    require_quiet(page, service)
+    page.close()
+
+
+@pytest.mark.parametrize("source", ["page", "documentation"])
+def test_the_snippet_for_a_web_page_works_in_one(source, page, demo):
+    if source == "page":
+        page.goto("/console/system")
+        snippet = page.inner_text("pre")
+    else:
+        words = (Path(__file__).parents[1] / "docs" / "service.md").read_text(encoding="utf-8")
+        snippet = words.partition("```html\n")[2].partition("```")[0]
+        snippet = snippet.replace("https://api.example.org", demo.base).replace(
+            ', key: "vib_…"', ""
+        )
+    page.route("**/shop.html", lambda route: route.fulfill(
+        content_type="text/html", body=f"<!doctype html><title>shop</title>{snippet}"))  # fmt: skip
+    with page.expect_response("**/v1/decide") as decided:
+        page.goto("/shop.html")
+    assert decided.value.status == 200
+    assert decided.value.json()["user_id"] == "ada"
+    require_quiet(page, demo)
+
+
 def test_what_is_typed_is_never_run(page, demo):
     page.goto("/console")
     page.fill("#a", "<img src=x onerror=alert(1)>")

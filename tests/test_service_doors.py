@@ -232,8 +232,13 @@ def test_pages_from_elsewhere_may_not_change_anything():
         assert service.ask("POST", "/v1/actions", wrote, headers=headers).status_code == 403
     rebound = {"Host": "evil.example"}
     assert service.ask("GET", "/v1/users", headers=rebound).status_code == 421
-    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
-    assert service.ask("POST", "/v1/actions", wrote, headers=own).status_code == 200
+    assert service.ask("POST", "/v1/actions", wrote, headers={"Origin": "null"}).status_code == 403
+    for own in (
+        {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "http://localhost"},
+    ):
+        assert service.ask("POST", "/v1/actions", wrote, headers=own).status_code == 200
     service.close()
 
 

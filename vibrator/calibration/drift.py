@@ -11,7 +11,7 @@ import numpy as np
 
 from vibrator.calibration.measures import calculate_brier_score, checked_pair
 from vibrator.calibration.smooth import calculate_smooth_ece
-from vibrator.charts import Frame, Line, Mark, line_chart
+from vibrator.charts import WIDTH, Frame, Line, Mark, line_chart
 from vibrator.checks import require_aware, require_count, require_finite, require_share
 from vibrator.errors import BadInput
 from vibrator.vectors import logit
@@ -77,12 +77,12 @@ class DriftReport:
             f"came to {_odds(row.log10_evidence)}, above the limit of {_odds(self.log10_limit)}."
         )
 
-    def to_svg(self, title: str = "Evidence against calibration", *, width: int = 640) -> str:
+    def to_svg(self, title: str = "Evidence against calibration", *, width: int = WIDTH) -> str:
         """Evidence over time, and the limit at which to refit."""
         most = self.log10_limit * 4
         heights = [min(max(row.log10_evidence, -1.0), most) for row in self.rows]
         line = Line("evidence", [row.end for row in self.rows], heights, step=True)
-        words = f"odds after each window; what lies beyond 1/10 or {_odds(most)} is drawn there"
+        words = f"odds after each window, drawn from 1/10 to {_odds(most)}"
         frame = Frame(title, words, y_format=_plain_odds, width=width)
         return line_chart([line], frame, [Mark(self.log10_limit, "refit above")])
 

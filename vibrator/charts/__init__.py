@@ -8,9 +8,10 @@ from vibrator.charts.bars import bar_chart
 from vibrator.charts.curves import line_chart, small_multiples, sparkline
 from vibrator.charts.page import page, table
 from vibrator.charts.reliability import reliability_diagram
-from vibrator.charts.values import Bar, Frame, Line, Mark, percent, tidy
+from vibrator.charts.values import WIDTH, Bar, Frame, Line, Mark, percent, tidy
 
 __all__ = [
+    "WIDTH",
     "Bar",
     "Frame",
     "Line",

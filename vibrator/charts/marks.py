@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from html import escape
+from textwrap import wrap
 
 from vibrator.charts.values import Frame
 
 LETTER = 6.6  # pixels, mean width of a letter at the 12 px of the labels
+LINE = 15  # pixels from one line of a subtitle to the next
 LABEL_LETTERS = 34  # longer labels end in an ellipsis and keep their full text as a tooltip
 COLOURS = 6
 LIGHT = ("#1c2330", "#667085", "#e6e9ef", "#ffffff")
@@ -47,14 +49,21 @@ def document(body: str, frame: Frame, words: str) -> str:
 
 
 def titles(frame: Frame) -> str:
-    """Title and subtitle."""
-    subtitle = text(frame.subtitle, 14, 46, "tick") if frame.subtitle else ""
-    return text(frame.title, 14, 27, "title") + subtitle
+    """Title and subtitle, which takes as many lines as it needs."""
+    lines = enumerate(_subtitle(frame))
+    below = "".join(text(words, 14, 46 + LINE * place, "tick") for place, words in lines)
+    return text(frame.title, 14, 27, "title") + below
 
 
 def header_height(frame: Frame) -> float:
     """Pixels above the data."""
-    return 44.0 + (18 if frame.subtitle else 0) + (18 if frame.y_label else 0)
+    lines = len(_subtitle(frame))
+    below = 18 + LINE * (lines - 1) if lines else 0
+    return 44.0 + below + (18 if frame.y_label else 0)
+
+
+def _subtitle(frame: Frame) -> list[str]:
+    return wrap(frame.subtitle, int((frame.width - 28) / (LETTER * 0.92)))
 
 
 def shortened(words: str, letters: int = LABEL_LETTERS) -> str:

@@ -28,6 +28,9 @@ def percent(value: float) -> str:
     return f"{tidy(100 * value)}%"
 
 
+WIDTH = 640  # pixels of a picture that is not told another
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What stands around a picture: its words, its size, its axes."""
@@ -40,7 +43,7 @@ class Frame:
     y_range: tuple[float, float] | None = None
     x_format: Callable[[float], str] = tidy
     y_format: Callable[[float], str] = tidy
-    width: int = 640
+    width: int = WIDTH
     height: int = 320
     description: str = ""
 

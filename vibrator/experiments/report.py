@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from vibrator.charts import Bar, Frame, Line, Mark, bar_chart, line_chart, percent, table
+from vibrator.charts import WIDTH, Bar, Frame, Line, Mark, bar_chart, line_chart, percent, table
 from vibrator.charts import page as html_page
 from vibrator.experiments.adapters.port import PRIMARY
 from vibrator.experiments.analysis import ALWAYS_VALID_FROM, Rules
@@ -25,6 +25,7 @@ from vibrator.stats.sequential import Looks, obrien_fleming
 NAMES = {"pvalue": "p-value", "se": "standard error", "expected": "to expect"}
 ON_PLAN = "on their steps: O'Brien-Fleming's bounds"
 OFF_PLAN = "some came off their steps: from there on Lan and DeMets' bounds, the same error in all"
+EFFECT = "difference from the control"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +84,17 @@ def _primary(state: ExperimentState) -> str:
     return goals[0] if goals else PRIMARY
 
 
-def fragments(view: Overview) -> list[str]:
+def fragments(view: Overview, *, width: int = WIDTH) -> list[str]:
     """The page's parts as ready HTML, for the report and for the console alike."""
     if view.empty:
         return [
             "<p>Nothing was tried here yet. <code>vibrator experiment run</code> proposes, "
             "assigns, measures and concludes.</p>"
         ]
-    parts = [part for entry in view.running for part in _running_parts(entry)]
+    parts = [part for entry in view.running for part in _running_parts(entry, width)]
     done = [entry for entry in reversed(view.concluded) if entry["status"] == "concluded"]
     dropped = [entry for entry in view.concluded if entry["status"] != "concluded"]
-    parts += [part for entry in done for part in _concluded_parts(entry)]
+    parts += [part for entry in done for part in _concluded_parts(entry, width)]
     if view.patterns:
         parts.append(table(_short(view.patterns), "What leads, and how surely"))
     if view.program:
@@ -197,7 +198,7 @@ def _power_left(experiment: Experiment, verdict: Verdict, rules: Rules) -> float
     return power_left(goals[0].difference / goals[0].se, verdict.look, critical=critical)
 
 
-def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
+def _running_parts(entry: Mapping[str, Any], width: int) -> Iterator[str]:
     arms = ", ".join(f"{label} {count}" for label, count in entry["units"].items())
     facts = [
         f"{entry['share']:.0%} of the plan ({arms})",
@@ -208,42 +209,43 @@ def _running_parts(entry: Mapping[str, Any]) -> Iterator[str]:
         left = percent(entry["power_left"]) if entry["power_left"] >= 0.01 else "Less than 1%"
         facts.append(f"{left} power left if it goes on like this")
     yield _heading(f"{entry['variable']}: {entry['tried']} (running)", ". ".join(facts))
-    yield from _bars(entry, "Effects so far", "always-valid intervals: they may be read any time")
+    words = "always-valid intervals: they may be read any time"
+    yield from _bars(entry, Frame("Effects so far", words, EFFECT, width=width))
     if not entry["effects"]:
         yield f"<p>Effects are shown from {ALWAYS_VALID_FROM} units an arm on.</p>"
     if entry["bounds"]:
-        yield _looks_chart(entry)
+        yield _looks_chart(entry, width)
 
 
-def _looks_chart(entry: Mapping[str, Any]) -> str:
+def _looks_chart(entry: Mapping[str, Any], width: int) -> str:
     fractions, bounds = zip(*entry["bounds"], strict=True)
     frame = Frame(
         title="Looks, taken and to come",
         subtitle=OFF_PLAN if entry["off_plan"] else ON_PLAN,
         x_label="share of the plan", y_label="|z| that stops", x_range=(0.0, 1.0),
-        x_format=percent, height=240,
+        x_format=percent, width=width, height=240,
     )  # fmt: skip
     line = Line("stops beyond", fractions, bounds, dots=True)
     return line_chart([line], frame, [Mark(entry["share"], "now", axis="x")])
 
 
-def _concluded_parts(entry: Mapping[str, Any]) -> Iterator[str]:
+def _concluded_parts(entry: Mapping[str, Any], width: int) -> Iterator[str]:
     won = f": {entry['winner']} won" if entry["winner"] else ""
     arms = ", ".join(f"{label} {count}" for label, count in entry["units"].items())
     at = f", at {entry['look']:.0%} of the plan ({arms})" if entry["look"] is not None else ""
     yield _heading(
         f"{entry['variable']}: {entry['tried']}", f"{STATES[entry['state']].capitalize()}{won}{at}"
     )
-    yield from _bars(entry, "Effects", "intervals of the look that concluded it")
+    words = "intervals of the look that concluded it"
+    yield from _bars(entry, Frame("Effects", words, EFFECT, width=width))
     if entry["must_not"]:
         lines = "".join(f"<li>{escape(words)}</li>" for words in entry["must_not"])
         yield f"<p>What must not be concluded:</p><ul>{lines}</ul>"
 
 
-def _bars(entry: Mapping[str, Any], title: str, subtitle: str) -> Iterator[str]:
+def _bars(entry: Mapping[str, Any], frame: Frame) -> Iterator[str]:
     bars = [Bar(e["label"], e["difference"], e["low"], e["high"]) for e in entry["effects"]]
     if bars:
-        frame = Frame(title=title, subtitle=subtitle, x_label="difference from the control")
         yield bar_chart(bars, frame)
 
 

@@ -33,7 +33,7 @@ CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # under no-referrer a form tells no origin, not even here
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
@@ -188,9 +188,10 @@ def _require_own_page(headers: Headers, method: str) -> None:
     """A page from elsewhere may not make a browser change anything here."""
     if method not in CHANGING:
         return
-    origin, host = headers.get("origin"), headers.get("host", "")
-    elsewhere = origin is not None and urlsplit(origin).netloc != host
-    if elsewhere or headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    known = origin is None or urlsplit(origin).netloc == headers.get("host", "")
+    own = known if site is None else site in {"same-origin", "none"}  # no page can forge the site
+    if not own:
         raise Problem(403, "refused", "another site's page may not send this")
 
 

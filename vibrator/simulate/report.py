@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vibrator.charts import Bar, Frame, Line, bar_chart, line_chart, page, table
+from vibrator.charts import WIDTH, Bar, Frame, Line, bar_chart, line_chart, page, table
 from vibrator.simulate.results import (
     Difference,
     action_shares,
@@ -33,7 +33,7 @@ def report_data(runs: Sequence[Run], *, baseline: str | None = None) -> dict[str
     }
 
 
-def reward_chart(runs: Sequence[Run]) -> str:
+def reward_chart(runs: Sequence[Run], *, width: int = WIDTH) -> str:
     """The mean reward so far, event by event, as SVG with bands over seeds."""
     lines = [
         Line(curve.policy, curve.events, curve.mean, curve.low, curve.high)
@@ -45,20 +45,21 @@ def reward_chart(runs: Sequence[Run]) -> str:
         subtitle=f"mean over {seeds} seeds with 95% bands, the same events for every policy",
         x_label="events",
         y_label="mean reward",
+        width=width,
     )
     return line_chart(lines, frame)
 
 
-def difference_chart(found: Sequence[Difference]) -> str:
+def difference_chart(found: Sequence[Difference], *, width: int = WIDTH) -> str:
     """Differences from the baseline with their paired intervals, as SVG."""
     bars = [Bar(row.policy, row.difference, row.low, row.high, note=_needed(row)) for row in found]
-    frame = Frame(f"Reward less that of {found[0].baseline}", subtitle="paired 95% intervals")
-    return bar_chart(bars, frame)
+    title = f"Reward less that of {found[0].baseline}"
+    return bar_chart(bars, Frame(title, subtitle="paired 95% intervals", width=width))
 
 
-def fragment(runs: Sequence[Run], *, baseline: str | None = None) -> str:
+def fragment(runs: Sequence[Run], *, baseline: str | None = None, width: int = WIDTH) -> str:
     """The report as HTML without a page around it, for a console."""
-    return "".join(_sections(runs, baseline))
+    return "".join(_sections(runs, baseline, width))
 
 
 def report_page(runs: Sequence[Run], *, baseline: str | None = None) -> str:
@@ -66,12 +67,12 @@ def report_page(runs: Sequence[Run], *, baseline: str | None = None) -> str:
     return page("Rehearsal", _sections(runs, baseline), lead=_lead(runs))
 
 
-def _sections(runs: Sequence[Run], baseline: str | None) -> list[str]:
+def _sections(runs: Sequence[Run], baseline: str | None, width: int = WIDTH) -> list[str]:
     data = report_data(runs, baseline=baseline)
     found = [row for row in differences(runs, data["baseline"]) if row.policy != ORACLE]
-    parts = [reward_chart(runs)]
+    parts = [reward_chart(runs, width=width)]
     if found:
-        parts.append(difference_chart(found))
+        parts.append(difference_chart(found, width=width))
     summary = [{name: row[name] for name in SUMMARY} for row in data["policies"]]
     return [
         *parts,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from msgspec.structs import asdict
 
 from vibrator.charts import percent
 from vibrator.errors import VibratorError
@@ -40,7 +40,8 @@ def router(house: House, templates: Templates) -> APIRouter:
         try:
             fitted = await house.lane.run(desk.app.fit)
         except VibratorError as error:
-            return await shown(request, f"{str(error).capitalize()}.", "warn")
+            words = str(error)
+            return await shown(request, f"{words[:1].upper()}{words[1:]}.", "warn")
         desk.readings.clear()
         own = ", ".join(fitted.own) or "no slider alone"
         return await shown(
@@ -86,6 +87,17 @@ def _tiles(found: Figures) -> list[tuple[str, str]]:
     ]
 
 
-def _row(name: str, found: Figures) -> dict[str, Any]:
-    plain = {key.replace("_", " "): "–" if v is None else v for key, v in asdict(found).items()}
-    return {"slider": name, **plain}
+def _row(name: str, found: Figures) -> dict[str, str]:
+    return {
+        "slider": name,
+        "answered": f"{found.answered:,}",
+        "liked": f"{found.liked:,}",
+        "said": _or_dash(found.said, percent),
+        "happened": _or_dash(found.happened, percent),
+        "Brier score": _or_dash(found.brier_score, "{:.3f}".format),
+        "smooth ECE": _or_dash(found.smooth_ece, "{:.3f}".format),
+    }
+
+
+def _or_dash(value: float | None, how: Callable[[float], str]) -> str:
+    return "–" if value is None else how(value)

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Request, Response
 
 from vibrator.charts import Bar, Frame, bar_chart
 from vibrator.decisions import Decision, Outcome
-from vibrator.service.console.rendering import CHART_WIDTH, Page, Templates, ready
+from vibrator.service.console.rendering import CHART_WIDTH, Page, Templates, ready, signed
 from vibrator.service.house import House, desk_of
 from vibrator.service.keys import READ
 from vibrator.service.metrics import reasons_of
 from vibrator.stores import Store, Which
 
 PAGE = Page("Decisions", "/console/decisions")
-COUNTED, SHOWN = 1_000, 50
+COUNTED, SHOWN = 1_000, 30
 
 
 def router(house: House, templates: Templates) -> APIRouter:
@@ -28,7 +28,7 @@ def router(house: House, templates: Templates) -> APIRouter:
     async def page(request: Request) -> Response:
         store = desk_of(request, READ).store
         decisions, came = await house.lane.run(with_outcomes, store, Which(newest=COUNTED))
-        values: dict[str, Any] = {"decisions": decisions[:SHOWN], "came": came}
+        values: dict[str, Any] = {"decisions": decisions[:SHOWN], "came": came, "portrait": None}
         if decisions:
             values |= {"tiles": _tiles(decisions, came), "reasons": _reasons(decisions)}
         return templates.page(request, "decisions.html", PAGE.name, **values)
@@ -52,9 +52,9 @@ def _tiles(
 ) -> list[tuple[str, str]]:
     acted = sum(decision.acted for decision in decisions)
     rewards = [o.reward for told in came.values() for o in told if o.reward is not None]
-    mean = f"{sum(rewards) / len(rewards):+.2f}" if rewards else "–"
+    mean = signed(sum(rewards) / len(rewards), 2) if rewards else "–"
     return [
-        (f"newest {COUNTED:,} at most", f"{len(decisions):,}"),
+        (f"decisions, newest {COUNTED:,}", f"{len(decisions):,}"),
         ("showed something", f"{acted / len(decisions):.0%}"),
         ("answered", f"{len(came) / len(decisions):.0%}"),
         ("mean reward", mean),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from vibrator.experiments import Ledger
 from vibrator.experiments.report import fragments, overview
-from vibrator.service.console.rendering import Page, Templates, scrollable
+from vibrator.service.console.rendering import REPORT_WIDTH, Page, Templates, scrollable
 from vibrator.service.house import House, caller_of
 from vibrator.service.keys import READ
 
@@ -23,7 +23,9 @@ def router(house: House, templates: Templates) -> APIRouter:
     async def page(request: Request, domain: str = "") -> Response:
         tenant = caller_of(request, READ).tenant
         values = await house.lane.run(_shown, house.ledger(tenant), domain)
-        return templates.page(request, "experiments.html", PAGE.name, **values)
+        return templates.page(
+            request, "experiments.html", PAGE.name, **values, store=house.settings.store_shown
+        )
 
     return routes
 
@@ -34,7 +36,7 @@ def _shown(ledger: Ledger, domain: str) -> dict[str, Any]:
     if not chosen:
         return {"domains": (), "domain": "", "parts": (), "simulated": False}
     view = overview(ledger, chosen)
-    parts = [scrollable(part) for part in _grouped(fragments(view))]
+    parts = [scrollable(part) for part in _grouped(fragments(view, width=REPORT_WIDTH))]
     return {"domains": domains, "domain": chosen, "parts": parts, "simulated": view.simulated}
 
 

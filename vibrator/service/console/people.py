@@ -23,6 +23,7 @@ from vibrator.service.console.rendering import (
     quoted,
     ready,
     see,
+    signed,
     table,
 )
 from vibrator.service.desk import Desk
@@ -53,7 +54,10 @@ def router(house: House, templates: Templates) -> APIRouter:
 
     @routes.get("/console/users/{user_id:path}")
     async def one(request: Request, user_id: str, said: str = "") -> Response:
-        values = await run(_shown, desk_of(request, READ), user_id)
+        desk = desk_of(request, READ)
+        if not desk.ready:
+            return templates.first_slider(request, PAGE)
+        values = await run(_shown, desk, user_id)
         words = {"consent": "Their answer is kept.", "": ""}.get(said, "")
         return templates.page(request, "user.html", PAGE.name, **values, said=words)
 
@@ -94,7 +98,7 @@ def _shown(desk: Desk, user: str) -> dict[str, Any]:
             "history": _history(desk, portrait, now),
             "actions": table(
                 [
-                    {"what they did": a.instruction(), "share": f"{s:.0%}"}
+                    {"what they did": a.instruction(), "share": f"{s:.0%}".replace("-", "−")}
                     for a, s in portrait.actions
                 ]
             ),
@@ -104,7 +108,10 @@ def _shown(desk: Desk, user: str) -> dict[str, Any]:
 
 def _sliders(portrait: Portrait) -> Markup:
     bars = [Bar(name, value) for name, value in portrait.sliders]
-    frame = Frame("Nearest sliders", "cosine of the person with each slider", width=CHART_WIDTH)
+    frame = Frame(
+        "Nearest sliders", "cosine of the person with each slider",
+        x_format=lambda value: signed(value, 2).removeprefix("+"), width=CHART_WIDTH,
+    )  # fmt: skip
     return ready(bar_chart(bars, frame))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from vibrator.actions import UserAction
-from vibrator.charts import Bar, Frame, bar_chart, percent
+from vibrator.charts import Bar, Frame, bar_chart
 from vibrator.errors import BadInput
 from vibrator.pipeline import Scores, SliderOutput
 from vibrator.profile import Profile
@@ -21,6 +21,8 @@ from vibrator.service.console.rendering import (
     Templates,
     form_of,
     ready,
+    share,
+    signed,
     table,
 )
 from vibrator.service.desk import Desk
@@ -56,7 +58,7 @@ def router(house: House, templates: Templates) -> APIRouter:
     async def page(request: Request) -> Response:
         desk = desk_of(request, READ)
         if not desk.ready:
-            return templates.page(request, "no_sliders.html", PAGE.name, sliders={})
+            return templates.first_slider(request, PAGE)
         users = await run(lambda: list(islice(desk.store.users(), SUGGESTED)))
         boosts = list(FEATURE_WORDS.items())
         return templates.page(
@@ -138,7 +140,7 @@ def _drawn(name: str, text: str, scores: Scores) -> dict[str, Any]:
     bars = [Bar(o.name, o.probability, o.low, o.high) for o in outputs]
     frame = Frame(
         "How likely it fits", "the whisker is a 90 % interval",
-        x_range=(0.0, 1.0), x_format=percent, width=CHART_WIDTH,
+        x_range=(0.0, 1.0), x_format=share, width=CHART_WIDTH,
     )  # fmt: skip
     return {
         "name": name,
@@ -150,8 +152,8 @@ def _drawn(name: str, text: str, scores: Scores) -> dict[str, Any]:
 
 
 def _parts(output: SliderOutput) -> dict[str, Any]:
-    shares = {FEATURE_WORDS[name]: output.contributions[name] for name in FEATURES}
-    return {"slider": output.name, **shares, "raw score": output.raw_score}
+    parts = {FEATURE_WORDS[name]: signed(output.contributions[name], 3) for name in FEATURES}
+    return {"slider": output.name, **parts, "raw score": signed(output.raw_score, 3)}
 
 
 def _verdict(scores: Mapping[str, Scores]) -> str:

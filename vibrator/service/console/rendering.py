@@ -23,6 +23,7 @@ from vibrator.service.problems import problem_of
 
 FRAGMENT = "x-fragment"
 CHART_WIDTH = 430  # its words are still read on a telephone, where it is drawn at 0.8
+REPORT_WIDTH = 480  # of pictures with long names; there at 0.7
 PICTURES = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; style-src 'self' 'sha256-{PICTURES}'; script-src 'self'; "
@@ -52,13 +53,17 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"moment": moment, "quoted": quoted}
+        self._environment.filters |= {"moment": moment, "quoted": quoted, "signed": signed}
 
     def page(self, request: Request, name: str, here: str, **values: Any) -> Response:
         """A whole page."""
         known = {**self._known, "here": here, "caller": request.scope.get(CALLER)}
         words = self._environment.get_template(name).render({**known, **values})
         return Response(words, 200, HEADERS, "text/html")
+
+    def first_slider(self, request: Request, here: Page) -> Response:
+        """In place of a page that needs sliders: the form that makes the first one."""
+        return self.page(request, "no_sliders.html", here.name, sliders={})
 
     def fragment(self, request: Request, name: str, here: Page, **values: Any) -> Response:
         """Part of a page for the script; for readers without one, on a page of its own."""
@@ -114,6 +119,24 @@ def scrollable(markup: str) -> Markup:
 def quoted(name: str) -> str:
     """A name as one part of a path."""
     return quote(name, safe="")
+
+
+def share(value: float) -> str:
+    """A probability as people read it.
+
+    >>> [share(value) for value in (0.0, 0.0043, 0.245, 1.0)]
+    ['0%', '0.4%', '24%', '100%']
+    """
+    return f"{value:.1%}" if 0.0 < value < 0.0995 else f"{value:.0%}"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A number with its sign.
+
+    >>> signed(-0.146, 2), signed(-0.0004, 2)
+    ('−0.15', '+0.00')
+    """
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def moment(at: datetime) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from vibrator.errors import BadInput, LimitReached, VibratorError
-from vibrator.service.console.rendering import Page, Templates, fields_of, scrollable
+from vibrator.service.console.rendering import REPORT_WIDTH, Page, Templates, fields_of, scrollable
 from vibrator.service.house import House, caller_of
 from vibrator.service.keys import READ, WRITE
 from vibrator.simulate import Plan, Run, fragment, reward_chart, standard_world, stream
@@ -114,7 +114,8 @@ def _shown(run: Rehearsal | None) -> dict[str, Any]:
     runs = [] if run is None else run.runs
     if run is None or not runs:
         return {"run": run, "found": ""}
-    return {"run": run, "found": scrollable(fragment(runs) if run.over else reward_chart(runs))}
+    draw = fragment if run.over else reward_chart
+    return {"run": run, "found": scrollable(draw(runs, width=REPORT_WIDTH))}
 
 
 def _plan(fields: Sequence[tuple[str, str]]) -> Plan:

@@ -17,8 +17,8 @@ from vibrator.sliders import Slider
 
 PAGE = Page("System", "/console/system")
 SNIPPET = """<script src="{base}/static/vibrator.js"></script>
-<script>
-  const vibrator = new Vibrator({{ base: "{base}", key: "vib_…" }});
+<script type="module">
+  const vibrator = new Vibrator({{ base: "{base}"{key} }});
   await vibrator.observe("ada", "click", "a deep guide to gRPC");
   const decision = await vibrator.decide("ada", {{ grpc: "gRPC streaming", cake: "plum cake" }});
 </script>"""
@@ -31,13 +31,15 @@ def router(house: House, templates: Templates) -> APIRouter:
     @routes.get("/console/system")
     async def page(request: Request, said: str = "") -> Response:
         desk = desk_of(request, READ)
+        base = str(request.base_url).rstrip("/")
+        key = "" if house.keyring is None else ', key: "vib_…"'
         values: dict[str, Any] = {
             "tiles": _tiles(house.metrics, house),
             "facts": table(_facts(desk, house)),
             "routes": table(answers(house.metrics)),
             "sliders": desk.sliders,
             "said": "The slider is kept." if said else "",
-            "snippet": SNIPPET.format(base=str(request.base_url).rstrip("/")),
+            "snippet": SNIPPET.format(base=base, key=key),
         }
         return templates.page(request, "system.html", PAGE.name, **values)
 
@@ -86,11 +88,11 @@ def _tiles(metrics: Metrics, house: House) -> list[tuple[str, str]]:
 
 
 def _facts(desk: Desk, house: House) -> list[dict[str, str]]:
-    fingerprint = desk.app.encoder.fingerprint if desk.ready else "–"
+    fingerprint = f" ({desk.app.encoder.fingerprint})" if desk.ready else ""
     found = {
         "version": __version__,
         "store": house.settings.store_shown,
-        "encoder": f"{house.settings.encoder} ({fingerprint})",
+        "encoder": f"{house.settings.encoder}{fingerprint}",
         "tenant": desk.tenant,
         "consent": "required" if house.settings.require_consent else "a no is honoured",
         "keys": "asked for" if house.keyring is not None else "none: this machine only",
