@@ -1,6 +1,7 @@
 """Who may come in: keys, scopes, tenants, rates, origins."""
 
 import re
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -240,6 +241,34 @@ def test_pages_from_elsewhere_may_not_change_anything():
     ):
         assert service.ask("POST", "/v1/actions", wrote, headers=own).status_code == 200
     service.close()
+
+
+def test_no_other_origin_is_let_in_by_cors():
+    service = Inside()
+    elsewhere = {"Origin": "http://evil.example"}
+    asking = {**elsewhere, "Access-Control-Request-Method": "POST"}
+    for answer in (
+        service.ask("GET", "/v1/users", headers=elsewhere),
+        service.ask("OPTIONS", "/v1/score", headers=asking),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert answer.status_code == 405
+    service.close()
+
+
+def test_every_setting_and_every_route_is_documented():
+    from vibrator.service.settings import Settings
+
+    words = (Path(__file__).parents[1] / "docs" / "service.md").read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in words] == []
+    service = Inside()
+    operations = service.ask("GET", "/openapi.json").json()["paths"]
+    service.close()
+    for path, methods in operations.items():
+        assert path.rpartition("/")[2].partition("{")[0] in words, path
+        for method, told in methods.items():
+            body = told.get("requestBody", {"content": {"application/json": {"example": ""}}})
+            assert "example" in body["content"]["application/json"], (method, path)
 
 
 def test_pages_carry_a_policy_that_lets_nothing_in():
