@@ -368,6 +368,14 @@ def test_bad_input_is_refused_by_name(scorer, actions, content, named):
         scorer.score(actions, content)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("penalties", None), ("clock", None), ("clock", NOW), ("zero_shot", 3)]
+)
+def test_settings_of_another_kind_are_refused_by_name(name, value):
+    with pytest.raises(BadInput, match=name):
+        SliderScorer(ENCODER, SLIDERS, **{name: value})
+
+
 def test_a_profile_of_another_encoder_is_refused(scorer):
     other = Profile.from_actions(
         actions_of("ada"), InstructionalEncoder("embedded", slider_instruction="x")

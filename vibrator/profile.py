@@ -230,6 +230,8 @@ class Profile:
     @classmethod
     def from_bytes(cls, content: bytes) -> Profile:
         """The profile that `to_bytes` wrote."""
+        if not isinstance(content, (bytes, bytearray, memoryview)):
+            raise BadInput(f"a profile must be bytes, got {type(content).__name__}")
         size = int.from_bytes(content[:4], "little")
         try:
             head = json.loads(content[4 : 4 + size])

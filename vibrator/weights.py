@@ -16,7 +16,7 @@ BOOST_FACTOR = 1.5
 
 
 def _require_feature(feature: Any) -> str:
-    if feature not in FEATURES:
+    if not isinstance(feature, str) or feature not in FEATURES:
         raise UnknownName(f"no feature is called {feature!r}; features: {', '.join(FEATURES)}")
     return str(feature)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # The drifts betted on: log-odds that are moved by a shift, stretched by a slope, or both.
 SHIFTS = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)
 SLOPES = (0.5, 0.75, 1.0, 1.5)
+MOST_WINDOWS = 10_000  # a day each for 27 years
 DRIFTS = tuple((a, b) for a in SHIFTS for b in SLOPES if (a, b) != (0.0, 1.0))
 
 
@@ -123,6 +124,11 @@ class DriftMonitor:
             raise BadInput(f"times must be as many as the probabilities, got {seconds.size}")
         origin = seconds.min()
         place = ((seconds - origin) // self.window.total_seconds()).astype(np.intp)
+        if place.max() >= MOST_WINDOWS:
+            raise BadInput(
+                f"window must cut the outcomes' time into at most {MOST_WINDOWS:,} windows, "
+                f"{self.window} makes {place.max() + 1:,}"
+            )
         ends = np.cumsum(np.bincount(place))[:-1]
         members = np.split(np.argsort(place, kind="stable"), ends)
         judged = [rows if rows.size >= self.fewest else rows[:0] for rows in members]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from vibrator.calibration.labels import finite_array
+from vibrator.checks import require_path
 from vibrator.errors import ArtefactError, BadInput, NotFitted
 
 if TYPE_CHECKING:
@@ -101,8 +102,11 @@ class Calibrator(ABC):
 
 def read_document(path: str | os.PathLike[str]) -> Any:
     """The JSON of a file."""
+    file = require_path("path", path)
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is not a JSON document: {error}") from error
 

@@ -62,6 +62,8 @@ class Penalty:
 
 def require_penalties(penalties: Iterable[Penalty]) -> tuple[Penalty, ...]:
     """Penalties with a name each."""
+    if not isinstance(penalties, Iterable):
+        raise BadInput(f"penalties must be a list of Penalty values, got {penalties!r}")
     listed = tuple(penalties)
     for one in listed:
         if not isinstance(one, Penalty):

@@ -98,8 +98,11 @@ class SliderScorer:
             )
         self.relative_softmax_temperature = relative_softmax_temperature
         self.priors = require_priors(prior, self.sliders)
+        if not callable(clock):
+            raise BadInput(f"clock must be a function that gives the time, got {clock!r}")
         self.clock = clock
-        self.zero_shot = zero_shot or ZeroShot()
+        methods = ("belongs", "likes", "likes_one", "spread")
+        self.zero_shot = require_methods("zero_shot", zero_shot or ZeroShot(), *methods)
         self.penalties = require_penalties(penalties)
         self.prior_logits = logit(self.priors)
         self._contents: dict[str, Content] = {}
