@@ -209,3 +209,8 @@ def test_venn_abers_is_the_package_of_that_name():
     ours = VennAbers().fit(scores, labels)
     np.testing.assert_allclose(np.transpose(ours.interval(at)), ends, atol=1e-12)
     np.testing.assert_allclose(ours.transform(at), merged[:, 1], atol=1e-12)
+
+
+def test_a_calibrator_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ArtefactError, match=r"lost\.json cannot be read"):
+        load_calibrator(tmp_path / "lost.json")

@@ -192,3 +192,9 @@ def test_an_interval_that_cannot_be_drawn_is_refused(bad, named):
 def test_a_monitor_that_cannot_watch_is_refused(bad, named):
     with pytest.raises(BadInput, match=f"{named} must"):
         DriftMonitor(**{"window": timedelta(days=1), **bad})
+
+
+def test_windows_far_shorter_than_the_time_of_the_outcomes_are_refused():
+    times, p, y = stream(40, 10, seed=3)
+    with pytest.raises(BadInput, match="at most 10,000 windows"):
+        DriftMonitor(timedelta(seconds=1)).check(times, p, y)

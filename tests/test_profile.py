@@ -250,3 +250,8 @@ def test_what_is_no_list_of_actions_makes_no_profile():
             Profile.from_actions(actions)
     with pytest.raises(BadInput, match="half-lives must satisfy"):
         Profile(fast=3)
+
+
+def test_what_is_no_bytes_is_refused_as_a_profile():
+    with pytest.raises(BadInput, match="must be bytes, got NoneType"):
+        Profile.from_bytes(None)
