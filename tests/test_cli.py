@@ -182,7 +182,7 @@ SCORE = ("score", "actions.csv", "items.txt", "-s", "sliders.json", "--at", "new
         ((*SCORE, "--format", "xml"), 2, "Invalid value"),
         ((*SCORE, "--encoder", "no-such/model"), 3, "no-such/model"),
         (("sliders", "map", "sliders.json", "--output", "absent/map.svg"), 2, "absent"),
-        (("store", "report", "sqlite:////no/such/folder/app.db"), 4, "cannot be opened"),
+        (("store", "report", "sqlite:////no/such/folder/app.db"), 2, "there is no store at"),
         (("decide", "sqlite:///app.db", "ada", "a=b", "--context", "[]"), 2, "JSON object"),
         (("observe", "sqlite:///app.db", "ada", "x", "--at", "soon", "--slider", "a=b"), 2, "at"),
         (("rank", "actions.csv"), 2, "Missing argument"),

@@ -9,19 +9,12 @@ from datetime import UTC, datetime
 from itertools import repeat
 from operator import call
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NoReturn
-
-import numpy as np
+from typing import Any, NoReturn
 
 from vibrator.checks import require_aware, require_finite, require_text
 from vibrator.errors import BadInput
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-
-COLUMNS = Struct("3d")
+DOUBLES = Struct("3d")
 SMALLEST_MASS = 1e-300  # keeps 0/0 at 0 where all weights are zero
 
 
@@ -163,28 +156,26 @@ class UserAction(_Packed):
         return action_type(self.action_type).sentence(self.content)
 
 
-def columns_of(actions: Sequence[UserAction]) -> tuple[Floats, Floats, Floats]:
-    """Seconds since 1970, NaN for an action without a time; weights; and masses.
+def packed(actions: Sequence[UserAction]) -> bytes:
+    """Three doubles an action: seconds since 1970 (NaN without a time), weight and mass.
 
     A mass is the absolute weight, or next to nothing rather than nothing, so that it may divide.
 
-    >>> columns_of([UserAction("dismiss", "gRPC")])
-    (array([nan]), array([-1.]), array([1.]))
+    >>> Struct("3d").unpack(packed([UserAction("dismiss", "gRPC")]))
+    (nan, -1.0, 1.0)
     """
     try:
-        packed = [action._packed for action in actions]
+        return b"".join([action._packed for action in actions])
     except AttributeError:  # not all have been read before
-        packed = [_pack(action) for action in actions]
-    table = np.frombuffer(b"".join(packed)).reshape(-1, 3)
-    return table[:, 0], table[:, 1], table[:, 2]
+        return b"".join(map(_pack, actions))
 
 
 def _pack(action: UserAction) -> bytes:
     time = math.nan if action.timestamp is None else action.timestamp.timestamp()
     mass = max(abs(action.weight), SMALLEST_MASS)
-    packed = COLUMNS.pack(time, action.weight, mass)
-    object.__setattr__(action, "_packed", packed)
-    return packed
+    numbers = DOUBLES.pack(time, action.weight, mass)
+    object.__setattr__(action, "_packed", numbers)
+    return numbers
 
 
 class _Open(UserAction):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from vibrator.actions import UserAction, columns_of
+from vibrator.actions import UserAction, packed
 from vibrator.checks import ODD, require_aware, require_finite
 from vibrator.decay import DecayedSum
 from vibrator.errors import ArtefactError, BadInput
@@ -317,7 +317,8 @@ def read_actions(
     slow: timedelta = SLOW,
 ) -> Reading | None:
     """The same reading as a Profile's, for a list of actions scored once and forgotten."""
-    times, weights, masses = columns_of(actions)
+    numbers = np.frombuffer(packed(actions)).reshape(-1, 3)
+    times, weights, masses = numbers[:, 0], numbers[:, 1], numbers[:, 2]
     moment = (now - EPOCH).total_seconds()  # a naive one is refused
     latest = times.item(times.argmax())  # NaN if there is one
     timeless = math.isnan(latest)

@@ -183,7 +183,11 @@ READERS = {
     "ltv-config": Reader("l.yaml", lambda _, path: load_config(path)),
     "ltv-csv": Reader("l.csv", lambda _, path: read_frame(path)),
     "ltv-parquet": Reader("l.parquet", lambda _, path: read_frame(path)),
-    "ltv-manifest": Reader("manifest.json", lambda folder, _: read_manifest(folder)),
+    "ltv-manifest": Reader(
+        "manifest.json",
+        lambda folder, _: read_manifest(folder),
+        {"model.json": "{}", "report.json": "{}"},
+    ),
     "calibrator": Reader("c.json", lambda _, path: load_calibrator(path)),
     "calibrator-values": Reader("c.json", values_of(sealed)),
     "profile": Reader("p.bin", lambda _, path: Profile.from_bytes(path.read_bytes())),
