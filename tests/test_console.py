@@ -235,6 +235,19 @@ def test_the_snippet_for_a_web_page_works_in_one(source, page, demo):
     require_quiet(page, demo)
 
 
+def test_a_page_may_send_more_than_a_browser_sends_for_pages_that_are_left(page, demo):
+    page.goto("/console")
+    page.add_script_tag(url="/static/vibrator.js")
+    answered = page.evaluate("""async () => {
+        const vibrator = new Vibrator({ base: location.origin });
+        const offer = { long: "quick weeknight recipes ".repeat(400) };
+        const asked = Array.from({ length: 8 }, () => vibrator.score("Ada", offer));
+        return (await Promise.all(asked)).length;
+    }""")  # 77 kB at once; browsers carry 64 KiB beyond the end of a page
+    assert answered == 8
+    require_quiet(page, demo)
+
+
 def test_what_is_typed_is_never_run(page, demo):
     page.goto("/console")
     page.fill("#a", "<img src=x onerror=alert(1)>")

@@ -193,6 +193,16 @@ def test_whatever_somebody_is_called_they_can_be_asked_about_and_forgotten(servi
     assert service.ask("GET", "/v1/users").json() == {"users": []}
 
 
+def test_an_id_that_ends_as_a_route_does_is_told_from_the_route(service):
+    two = [{**WROTE, "user_id": "a"}, {**WROTE, "user_id": "a/export"}]
+    service.ask("POST", "/v1/actions", two)
+    assert service.ask("GET", "/v1/users/a%2Fexport").json()["user_id"] == "a/export"
+    assert "profile" not in service.ask("GET", "/v1/users/a%2Fexport").json()
+    exported = service.ask("GET", "/v1/users/a/export").json()
+    assert (exported["user_id"], len(exported["actions"])) == ("a", 1)
+    assert service.ask("GET", "/v1/users/a%2Fexport/export").json()["user_id"] == "a/export"
+
+
 def test_without_sliders_the_service_says_how_to_begin():
     service = Inside(sliders={})
     assert "PUT /v1/sliders" in service.ask("POST", "/v1/score", SCORE).json()["detail"]
@@ -242,7 +252,9 @@ def test_bad_bodies_are_refused_and_never_break_anything(service, content, statu
 
 
 def test_other_media_types_are_refused(service):
-    assert service.ask("POST", "/v1/score", content=b"{}").status_code == 415
+    answer = service.ask("POST", "/v1/score", content=b"{}", headers={"Content-Type": "a/b"})
+    told = answer.json()
+    assert (answer.status_code, told["field"], told["value"]) == (415, "content-type", "'a/b'")
 
 
 def test_no_words_of_users_get_into_the_log(service, caplog, monkeypatch):

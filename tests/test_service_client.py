@@ -172,6 +172,48 @@ def test_a_refusal_is_the_error_it_would_be_in_the_library(client):
         client.put_slider("depth", "other words", if_version="another")
 
 
+LONE = "\ud800"  # half of a pair: no Unicode
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda c: c.user(LONE), "user must be valid Unicode"),
+        (lambda c: c.user(7), "user must be a text with words in it, got 7"),
+        (lambda c: c.item(" "), "item must be a text with words in it"),
+        (lambda c: c.users(LONE), "must be valid Unicode"),
+        (lambda c: c.decisions(user=LONE), "must be valid Unicode"),
+        (lambda c: c.items(["pasta", LONE]), "must be valid Unicode"),
+        (lambda c: c.decide("bo", "pasta"), "candidates must be a list, got the single 'pasta'"),
+        (lambda c: c.observe_many([], idempotency_key="ключ"), "Idempotency-Key must be printable"),
+        (lambda c: c.observe_many([], idempotency_key="a\nb"), "Idempotency-Key must be printable"),
+        (lambda c: c.remove_item("pasta", if_version="é"), "If-Match must be printable"),
+    ],
+)  # fmt: skip
+def test_what_no_request_can_carry_is_refused_before_it_is_sent(use, words, client):
+    from vibrator.errors import BadInput
+
+    with pytest.raises(BadInput, match=words):
+        use(client)
+
+
+@pytest.mark.parametrize("key", ["vib_é", "vib_a_b\n"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key):
+    from vibrator.errors import BadInput
+    from vibrator.service.client import Client
+
+    with pytest.raises(BadInput, match="as it was shown") as refused:
+        Client("http://service", key=key)
+    assert key.strip() not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_of_dots_is_no_step_to_another_path(name, client):
+    client.observe(name, "click", "quick pasta")
+    assert client.export(name).user_id == name
+    assert client.forget(name).users == [name]
+
+
 def test_without_sliders_the_client_says_what_comes_first():
     from vibrator.errors import NotFitted
     from vibrator.service.client import Client

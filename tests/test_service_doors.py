@@ -196,6 +196,31 @@ def test_trouble_in_the_console_is_a_page_for_people_and_a_problem_for_programs(
     assert (nowhere.status_code, "<nav" in nowhere.text) == (404, True)
 
 
+def test_what_the_door_refuses_in_the_console_is_a_page_too(guarded):
+    page, slow = {"Accept": "text/html"}, guarded.keys["slow"]
+    asked = ("POST", "/console/calibration/fit")
+    out = guarded.ask(*asked, headers=page)
+    assert (out.status_code, out.headers["location"]) == (303, "/console/login")
+    foreign = guarded.ask(*asked, headers={**page, "Origin": "http://evil.example"})
+    often = [guarded.ask("GET", "/console/users", key=slow, headers=page) for _ in range(3)][-1]
+    for answer, status, words in ((foreign, 403, "another site"), (often, 429, "times a second")):
+        assert (answer.status_code, "<nav" in answer.text) == (status, True)
+        assert words in answer.text.replace("&#39;", "'")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert int(often.headers["retry-after"]) >= 1
+    huge = {**page, "Content-Type": "application/x-www-form-urlencoded"}
+    content = b"key=" + b"x" * 2_000_000
+    answer = guarded.ask("POST", "/console/login", content=content, headers=huge)
+    assert (answer.status_code, "<nav" in answer.text) == (413, True)
+
+
+def test_without_the_console_its_address_is_not_found():
+    service = Inside(console=False)
+    answer = service.ask("GET", "/console", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.json()["title"]) == (404, "not found")
+    service.close()
+
+
 def test_a_session_is_a_key_until_it_is_ended(guarded):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     wrong = guarded.ask("POST", "/console/login", content=b"key=vib_no", headers=form)

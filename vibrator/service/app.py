@@ -19,7 +19,7 @@ from vibrator import __version__
 from vibrator.errors import Refused, VibratorError
 from vibrator.service.console.pages import console_router
 from vibrator.service.console.rendering import FRAGMENT
-from vibrator.service.door import Door
+from vibrator.service.door import Door, Told
 from vibrator.service.house import House
 from vibrator.service.keys import Keyring
 from vibrator.service.problems import Problem, problem_of
@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Door:
         pages, templates = console_router(house, door.sessions)
         app.include_router(pages, include_in_schema=False)
         app.state.templates = templates
-    _speak_problems(app)
+    door.told = _speak_problems(app)
     _describe(app)
     return door
 
@@ -89,9 +89,10 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 
 def _looks_at_pages(request: Request) -> bool:
-    """Whether the answer will be read by a person, in the console."""
-    wants = FRAGMENT in request.headers or "text/html" in request.headers.get("accept", "")
-    return wants and request.url.path.startswith("/console")
+    """Whether the answer will be read by a person, in a console that is there."""
+    if not request.url.path.startswith("/console"):
+        return False
+    return FRAGMENT in request.headers or "text/html" in request.headers.get("accept", "")
 
 
 def _describe(app: FastAPI) -> None:
@@ -100,12 +101,14 @@ def _describe(app: FastAPI) -> None:
         return openapi(app)
 
 
-def _speak_problems(app: FastAPI) -> None:
+def _speak_problems(app: FastAPI) -> Told:
+    templates = getattr(app.state, "templates", None)  # none without the console
+
     async def known(request: Request, error: Exception) -> Response:
-        if _looks_at_pages(request):
-            found: Response = app.state.templates.trouble(request, error)
-            return found
-        return problem_of(error)
+        if templates is None or not _looks_at_pages(request):
+            return problem_of(error)
+        found: Response = templates.trouble(request, error)
+        return found
 
     async def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
@@ -127,3 +130,4 @@ def _speak_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, known)  # answered here, noted at the door
     app.add_exception_handler(RequestValidationError, malformed)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, missing)  # type: ignore[arg-type]
+    return known

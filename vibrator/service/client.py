@@ -105,11 +105,21 @@ class AsyncClient(Verbs, Later):
 
 
 def _options(base: str, key: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    if key is not None and not _may_stand(key):
+        raise BadInput("key must be as it was shown: ASCII, without a break of line")
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     return {"base_url": base, "headers": headers, "timeout": SECONDS, **given}
 
 
+def _may_stand(words: str) -> bool:
+    """Whether a header can carry the words."""
+    return words.isascii() and words.isprintable()
+
+
 def _request(call: Call[Any]) -> dict[str, Any]:
+    for name, words in call.headers.items():
+        if not _may_stand(words):
+            raise BadInput(f"{name} must be printable ASCII, got {words!r:.120}")
     plain = {"method": call.method, "url": call.path, "headers": dict(call.headers)}
     if call.body is None:
         return plain

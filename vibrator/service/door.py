@@ -25,6 +25,7 @@ from vibrator.service.settings import Settings
 
 Message = MutableMapping[str, Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
+Told = Callable[[Request, Exception], Awaitable[Response]]
 CALLER = "vibrator.caller"  # where the scope of a request keeps who asks
 OPEN_PATHS = ("/healthz", "/readyz", "/console/login", "/static/", "/openapi.json")
 UPLOADS = "/console/value/score"
@@ -57,6 +58,7 @@ class Door:
         self.keyring, self.hot = keyring, dict(hot)
         self.sessions = Sessions()
         self.rates = RateLimit(monotonic)
+        self.told: Told = _told  # by the application: as a page to somebody who looks at pages
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request, or the lifespan."""
@@ -140,7 +142,8 @@ class Door:
             note_failure(error, scope)
         if sent.status:
             return  # too late for another answer: the connection ends here
-        await problem_of(error)(scope, receive, sent)
+        answer = await self.told(Request(scope), error)
+        await answer(scope, receive, sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +179,18 @@ def note_failure(error: BaseException, scope: Any) -> None:
     log.error("%s %s: %s\n%s", scope["method"], route_of(scope), kind, places)
 
 
+async def _told(_request: Request, error: Exception) -> Response:
+    return problem_of(error)
+
+
 def _too_large(limit: int) -> Problem:
     return Problem(413, "too large", f"body must not be larger than {limit:,} bytes")
 
 
 def _wants_page(scope: Any) -> bool:
-    return bool(scope["method"] == "GET" and scope["path"].startswith("/console"))
+    if not scope["path"].startswith("/console"):
+        return False
+    return scope["method"] == "GET" or "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def _require_own_page(headers: Headers, method: str) -> None:

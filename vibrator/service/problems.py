@@ -47,7 +47,9 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     RecursionError: (422, "nested too deeply"),
     TimeoutError: (504, "too slow"),
 }
-SENTENCE = re.compile(r"(?P<field>[\w.\[\]'$ ]+?) (?P<rule>must .+?)(?:, got (?P<value>.+))?", re.S)
+SENTENCE = re.compile(
+    r"(?P<field>[\w.\[\]'$ -]+?) (?P<rule>must .+?)(?:, got (?P<value>.+))?", re.S
+)
 
 
 class Problem(Exception):

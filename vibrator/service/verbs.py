@@ -11,6 +11,8 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 from urllib.parse import quote, urlencode
 
+from vibrator.checks import require_text
+from vibrator.errors import BadInput
 from vibrator.service.answers import (
     ActionsTold,
     Calibration,
@@ -186,6 +188,8 @@ class Verbs:
         purpose: str = "personalization",
     ) -> Call[Decided]:
         """Choose among ids of the catalogue, or id to text; doing nothing is a choice too."""
+        if isinstance(candidates, str):
+            raise BadInput(f"candidates must be a list, got the single {candidates[:40]!r}")
         offered = dict(candidates) if isinstance(candidates, Mapping) else list(candidates)
         asked = DecideIn(user, offered, dict(context or {}), surface, purpose)
         return Call("POST", "/v1/decide", Decided, asked)
@@ -209,13 +213,13 @@ class Verbs:
     @Verb
     def decisions(self, newest: int = 50, *, user: str | None = None) -> Call[Decisions]:
         """The newest decisions with their reasons, oldest first."""
-        asked = {"newest": newest} | ({} if user is None else {"user_id": user})
-        return Call("GET", f"/v1/decisions?{urlencode(asked)}", Decisions)
+        asked = {} if user is None else {"user_id": user}
+        return Call("GET", f"/v1/decisions?{_query(newest=newest, **asked)}", Decisions)
 
     @Verb
     def users(self, after: str = "", *, limit: int = 100) -> Call[Users]:
         """Ids of everybody in the log, a page at a time."""
-        return Call("GET", f"/v1/users?{urlencode({'after': after, 'limit': limit})}", Users)
+        return Call("GET", f"/v1/users?{_query(after=after, limit=limit)}", Users)
 
     @Verb
     def user(self, user: str) -> Call[Person]:
@@ -255,8 +259,7 @@ class Verbs:
     @Verb
     def items(self, item_ids: Sequence[str]) -> Call[Items]:
         """Items by their ids; unknown ids are left out."""
-        asked = urlencode([("item_id", item_id) for item_id in item_ids])
-        return Call("GET", f"/v1/items?{asked}", Items)
+        return Call("GET", f"/v1/items?{_query(item_id=item_ids)}", Items)
 
     @Verb
     def item(self, item_id: str) -> Call[ItemOut]:
@@ -309,7 +312,16 @@ class Verbs:
 
 
 def _path(kind: str, name: str) -> str:
-    return f"/v1/{kind}/{quote(name, safe='')}"
+    quoted = quote(require_text(kind.removesuffix("s"), name), safe="")
+    # Dots alone would be taken for a step to another path.
+    return f"/v1/{kind}/{quoted if quoted.strip('.') else quoted.replace('.', '%2E')}"
+
+
+def _query(**asked: Any) -> str:
+    try:
+        return urlencode(asked, doseq=True)
+    except UnicodeEncodeError as error:
+        raise BadInput(f"what is asked must be valid Unicode, got {error.object!r:.120}") from None
 
 
 def _if_match(version: str | None) -> dict[str, str]:

@@ -94,6 +94,8 @@ class Templates:
         here = Page(told["title"].capitalize(), "/console")
         answer = self.fragment(request, "_problem.html", here, words=told["detail"])
         answer.status_code = problem.status_code
+        rest = {n: v for n, v in problem.headers.items() if not n.startswith("content-")}
+        answer.headers.update(rest)  # such as when to come back
         return answer
 
     def problem(self, request: Request, error: VibratorError, here: Page) -> Response:

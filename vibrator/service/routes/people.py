@@ -37,6 +37,9 @@ async def users(
 @router.get("/{user_id:path}/export", **documented(Export))
 async def export(request: Request, user_id: UserId) -> Response:
     """Everything that is kept of somebody."""
+    written = request.scope.get("raw_path", b"/export")
+    if not written.endswith(b"/export"):  # the slash was encoded, and so is one of the id
+        return await user(request, f"{user_id}/export")
     desk = desk_of(request, ADMIN)
     kept = await house_of(request).lane.run(desk.app.export, user_id)
     profile = msgspec.convert(kept.pop("profile"), Person)

@@ -35,18 +35,18 @@ class Vibrator {
   }
 
   outcome(decision_id, what, more = {}) {
-    return this.ask("POST", "/v1/outcomes", { decision_id, what, ...more });
+    // A page that is being left still gets its outcome told.
+    return this.ask("POST", "/v1/outcomes", { decision_id, what, ...more }, { keepalive: true });
   }
 
   consent(user_id, granted, more = {}) {
     return this.ask("PUT", `/v1/users/${encodeURIComponent(user_id)}/consent`, { granted, ...more });
   }
 
-  async ask(method, path, body) {
+  async ask(method, path, body, more = {}) {
     const headers = { "Content-Type": "application/json" };
     if (this.key) headers.Authorization = `Bearer ${this.key}`;
-    // A page that is being left still gets its outcome told.
-    const answer = await this.fetch(this.base + path, { method, headers, body: JSON.stringify(body), keepalive: true });
+    const answer = await this.fetch(this.base + path, { method, headers, body: JSON.stringify(body), ...more });
     const told = await answer.json().catch(() => null);
     if (!answer.ok || told === null) {
       throw new VibratorProblem(told ?? { status: answer.status, detail: `${path} answered ${answer.status}` });
