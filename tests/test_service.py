@@ -182,6 +182,22 @@ def test_words_of_a_slider_change_its_version_and_old_versions_are_refused(servi
     assert again.status_code == 412
 
 
+def test_two_processes_lose_no_slider_of_each_other(tmp_path):
+    one, two = (Inside(store=f"sqlite:///{tmp_path}/app.db") for _ in range(2))
+    seen = two.ask("GET", "/v1/sliders/depth").headers["etag"]
+    one.ask("PUT", "/v1/sliders/depth", {"text": "how things work inside"})
+    one.ask("PUT", "/v1/sliders/craft", {"text": "woodwork and joinery"})
+    late = {"text": "other words"}
+    refused = two.ask("PUT", "/v1/sliders/depth", late, headers={"If-Match": seen})
+    assert refused.status_code == 412
+    assert two.ask("PUT", "/v1/sliders/sea", {"text": "sailing boats"}).status_code == 200
+    kept = {row["name"]: row["text"] for row in two.ask("GET", "/v1/sliders").json()["sliders"]}
+    assert kept.keys() == {"depth", "kitchen", "trails", "craft", "sea"}
+    assert kept["depth"] == "how things work inside"
+    one.close()
+    two.close()
+
+
 @pytest.mark.parametrize("name", ["a/b", "a/../b", "?x=1#y", "100%", "naïve 名", "a/consent"])
 def test_whatever_somebody_is_called_they_can_be_asked_about_and_forgotten(service, name):
     path = f"/v1/users/{quote(name, safe='')}"
@@ -228,6 +244,12 @@ def test_calibration_judges_what_was_said(service):
     assert found["all"]["answered"] >= 30
     assert 0 <= found["all"]["brier_score"] <= 1
     assert b"vibrator_brier_score" in service.ask("GET", "/metrics").content
+
+
+def test_texts_of_a_batch_are_counted_one_by_one(service):
+    one = {"user_id": "ada", "contents": {"a": "gRPC", "b": "plum cake"}}
+    service.ask("POST", "/v1/score/batch", {"requests": [one, SCORE]})
+    assert "vibrator_texts_asked_total 3.0" in service.ask("GET", "/metrics").text
 
 
 def test_metrics_count_by_route_and_reason_and_never_by_user(service):

@@ -118,6 +118,25 @@ def test_what_was_accepted_is_finished_before_the_end(tmp_path):
     assert "Traceback" not in said
 
 
+def test_what_is_still_being_sent_is_answered_before_the_end():
+    body = json.dumps(WROTE).encode()
+    head = (
+        "POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with (
+        served("--store", "sqlite://") as service,
+        socket.create_connection(("127.0.0.1", service.port)) as talker,
+    ):
+        talker.settimeout(20)
+        talker.sendall(head.encode() + body[:10])
+        time.sleep(0.3)
+        service.process.terminate()
+        time.sleep(0.5)
+        talker.sendall(body[10:])
+        assert b" 200 " in talker.recv(1_000)
+
+
 def test_what_was_acknowledged_survives_a_sudden_end(tmp_path):
     from vibrator.stores import Which, open_store
 

@@ -119,14 +119,22 @@ class Desk:
         """By name."""
         return {} if self._app is None else dict(self._app.scorer.sliders)
 
+    def renew(self) -> None:
+        """Read the sliders anew: another process may have changed them."""
+        with self._turn:
+            if self.store.note(SLIDERS_NOTE) is not None:
+                self._open(None)
+
     def put_slider(self, name: str, slider: Slider) -> None:
         """Add a slider, or give one new words and so a new version."""
         with self._turn:
+            self.renew()
             self._open({**self.sliders, name: slider})
 
     def remove_slider(self, name: str) -> None:
         """Take a slider away; the last one stays."""
         with self._turn:
+            self.renew()
             left = self.sliders
             if left.pop(name, None) is None:
                 raise UnknownName(f"no slider {name!r}; known: {list(self.sliders)}")

@@ -35,7 +35,7 @@ def is_quick(job: ScoreJob) -> bool:
     desk, asked = job.desk, job.asked
     if asked.user_id is None or asked.items or not desk.readings.has(asked.user_id):
         return False
-    texts, encoder = _texts(asked), desk.app.encoder
+    texts, encoder = texts_of(asked), desk.app.encoder
     if len(texts) > QUICK_TEXTS:
         return False
     short = is_instant(encoder.model) and sum(map(len, texts)) <= QUICK_CHARACTERS
@@ -56,7 +56,7 @@ def warm(jobs: Sequence[ScoreJob]) -> None:
     texts: dict[int, tuple[Desk, list[str]]] = {}
     for job in jobs:
         desk, listed = texts.setdefault(id(job.desk), (job.desk, []))
-        listed += _texts(job.asked)
+        listed += texts_of(job.asked)
     for desk, listed in texts.values():
         if desk.ready and listed and all(map(str.strip, listed)):
             desk.app.encoder.encode_items(listed)
@@ -121,7 +121,8 @@ def _stranger(deeds: Iterable[Deed], app: Personalizer, now: datetime) -> tuple[
     return actions, 0.0 if still is None else still.evidence
 
 
-def _texts(asked: ScoreIn) -> list[str]:
+def texts_of(asked: ScoreIn) -> list[str]:
+    """The texts that are scored, but for those of the catalogue."""
     return [*asked.contents.values(), *(() if asked.content is None else (asked.content,))]
 
 

@@ -90,6 +90,7 @@ async def put_slider(request: Request, name: Name, if_match: IfMatch = None) -> 
     desk = desk_of(request, ADMIN)
     told = await read(request, SliderIn)
     if if_match is not None:
+        await house_of(request).lane.run(desk.renew)
         _require_version(if_match, _slider(desk, name).version)
     slider = Slider(told.text, told.opposite)
     await house_of(request).lane.run(desk.put_slider, name, slider)
@@ -100,6 +101,7 @@ async def put_slider(request: Request, name: Name, if_match: IfMatch = None) -> 
 async def delete_slider(request: Request, name: Name, if_match: IfMatch = None) -> Response:
     """Take a slider away; the last one stays."""
     desk = desk_of(request, ADMIN)
+    await house_of(request).lane.run(desk.renew)
     _require_version(if_match, _slider(desk, name).version)
     await house_of(request).lane.run(desk.remove_slider, name)
     return answer(Removed(removed=name))

@@ -35,7 +35,7 @@ from vibrator.service.keys import READ, WRITE
 from vibrator.service.problems import Problem
 from vibrator.service.reading import read, read_many
 from vibrator.service.schemas import documented
-from vibrator.service.serving import ScoreJob
+from vibrator.service.serving import ScoreJob, texts_of
 from vibrator.stores import Event, Which
 from vibrator.stores.journal import ACTION
 
@@ -63,7 +63,7 @@ async def score_batch(request: Request) -> Response:
     desk = desk_of(request, READ)
     asked = await read(request, ScoreBatchIn)
     house = house_of(request)
-    house.metrics.asked.inc(len(asked.requests))
+    house.metrics.asked.inc(sum(len(texts_of(one)) + len(one.items) for one in asked.requests))
     jobs = [ScoreJob(desk, one) for one in asked.requests]
     return answer(ScoredBatch(results=await house.lane.run(_all_scored, jobs)))
 
