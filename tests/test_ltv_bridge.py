@@ -41,6 +41,9 @@ def test_intent_is_how_much_is_known_how_sure_and_how_old():
 
 def test_sliders_are_their_probabilities_and_what_is_known():
     class Plain:
+        def encode_actions(self, actions):
+            return [[0.6, 0.8]] * len(actions)
+
         def encode_items(self, texts):
             return [[0.6, 0.8]] * len(texts)
 
