@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from vibrator import InstructionalEncoder, SliderScorer
 from vibrator.cli import build
+from vibrator.cli._output import Format, show
 from vibrator.cli.doctor import MODULES
 from vibrator.datasets import load_actions, load_items, load_sliders
 from vibrator.errors import ArtefactError, BadInput, BadRows, UnknownName
@@ -259,3 +260,11 @@ def test_the_doctor_names_the_cure(monkeypatch):
     assert {"what": "sql", "to do": "pip install 'vibrator[sql]'"}.items() <= {
         key: value for row in told if row["what"] == "sql" for key, value in row.items()
     }.items()
+
+
+def test_a_number_is_never_cut_in_two(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    row = {"metric": "minutes of the day", "adjusted": 3.253e-11, "says": "better than the control"}
+
+    show([row], Format.table)
+    assert "3.253e-11" in capsys.readouterr().out

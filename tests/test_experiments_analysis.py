@@ -404,6 +404,11 @@ def test_the_verdict_is_plain_json():
         (lambda: analyze(experiment(), {"variant": ["a"]}), BadInput, "DataFrame.*got dict"),
         (lambda: analyze(experiment(), None), BadInput, "DataFrame.*got NoneType"),
         (lambda: analyze(experiment(), twice("value")), BadInput, r"\['value'\] twice"),
+        (
+            lambda: analyze(experiment(), people().assign(variant=[["a"]] * 800)),
+            BadInput,
+            "labels of variants",
+        ),
         (lambda: by_person([None] * 800), BadInput, "row 0 is missing it"),
         (lambda: by_person([[1]] * 800), BadInput, "names or numbers"),
         (lambda: analyze(experiment(SHARE), people()), BadInput, "0 or 1"),

@@ -79,6 +79,15 @@ def test_the_published_shape_loads():
         (lambda: experiment(looks=0), "whole number"),
         (lambda: experiment(items=[{"item_id": "x", "variant": "c"}]), "one of the variants"),
         (lambda: experiment(started=datetime(2026, 1, 1)), "timezone"),  # noqa: DTZ001
+        (lambda: experiment(variants=5), "variants must be several"),
+        (lambda: experiment(variants=("a", "b")), "variants hold something of another kind: 'a'"),
+        (lambda: experiment(items=(5,)), "items hold something of another kind: 5"),
+        (lambda: experiment(metrics=("m",)), "metrics hold something of another kind: 'm'"),
+        (lambda: experiment(looked=("x",)), "looked hold something of another kind: 'x'"),
+        (lambda: experiment(looked=(float("nan"),)), "a look taken must be a finite"),
+        (lambda: experiment(weights=[1, 2]), "weights must be numbers by variant"),
+        (lambda: Experiment.from_dict({"id": "x", "domain": "d", "variable": "v", "variants": 5}),
+         "an experiment cannot be read"),
         (lambda: Metric(name="x", kind="ratio"), "has a denominator"),
         (lambda: Metric(name="x", role="guardrail"), "needs the margin"),
         (lambda: Metric(name="x", kind="share", covariate="y"), "only a mean"),
@@ -88,6 +97,8 @@ def test_the_published_shape_loads():
         (lambda: Slice("l", 0.5, 0.5), "rises"),
         (lambda: Allocation.of(experiment()).assign([1, 2]), "texts"),
         (lambda: Allocation.of(experiment()).assign("ada"), "texts"),
+        (lambda: Allocation.of(experiment()).assign(None), "texts"),
+        (lambda: Allocation.of(experiment()).assign(["\ud800"]), "valid Unicode"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(call, reason):

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from vibrator.experiments.config import AdaptiveConfig
 from vibrator.experiments.hypothesis import HypothesisEngine
 from vibrator.experiments.ledger import Ledger
 from vibrator.experiments.loop import Loop, Plan, load_state, showing
+from vibrator.experiments.patterns import Analyzer
 from vibrator.personalizer import Personalizer
 from vibrator.stores.opening import open_store
 
@@ -129,6 +131,18 @@ def load_text(ledger):
         (
             ("analyze", "--store", STORE, "--experiment", "wording", "--within-hours", -1),
             "within must be a time after",
+        ),
+        (
+            ("analyze", "--store", STORE, "--experiment", "wording", "--within-hours", "nan"),
+            "--within-hours must be hours that can pass, got nan",
+        ),
+        (
+            ("analyze", "--store", STORE, "--experiment", "wording", "--within-hours", "1e300"),
+            "--within-hours must be hours that can pass",
+        ),
+        (
+            ("analyze", "--store", STORE, "--experiment", "wording", "--variant", "arm"),
+            "--variant names a column of a file",
         ),
         (("analyze", "u.csv", "--goal", "x", "--unrewarded", 0), "decisions of a --store"),
         (("run", "--config", "lab.json", "--store", STORE, "--units-from", "n.txt"), "leave out"),
@@ -257,3 +271,36 @@ def test_people_are_what_is_planned_and_judged(tmp_path):
     (verdict,) = live(range(117, 120))
     assert sum(verdict.units.values()) == 40
     assert (verdict.winner, verdict.final) == ("warm", True)
+
+
+def test_a_variant_that_is_no_text_is_refused_by_its_decision(tmp_path):
+    log = open_store(f"sqlite:///{tmp_path}/app.db").decisions
+    log.record([decided(0, "ada", ["plain"])])
+
+    with pytest.raises(BadInput, match=r"'d0' must name its variant as a text"):
+        decision_frame(log, "wording")
+
+
+def test_the_longest_time_to_answer_is_still_a_time(tmp_path):
+    log = open_store(f"sqlite:///{tmp_path}/app.db").decisions
+    log.record([decided(0, "ada", "plain")])
+
+    assert decision_frame(log, "wording", Counting(within=timedelta.max)).empty
+
+
+def test_decisions_whose_time_is_not_over_are_told(cli):
+    now = datetime.now(UTC)
+    made = [decided(0, "ada", "plain"), decided(1, "ben", "warm"), decided(2, "cy", "warm", at=now)]
+    open_store(STORE).decisions.record(made)
+
+    told = cli("analyze", "--store", STORE, "--experiment", "wording", "--goal", "reward",
+               "--within-hours", 24, "--unrewarded", 0)  # fmt: skip
+    assert "1 decisions left out: their time to be answered is not over" in told.stderr
+
+
+def test_the_docs_name_the_experiment_that_their_settings_make():
+    page = (Path(__file__).parents[1] / "docs" / "experiments.md").read_text("utf-8")
+    engine = HypothesisEngine(Ledger(":memory:"), space={"wording": ["plain", "warm"]})
+    (made,) = engine.generate("tips", Analyzer(engine.ledger).analyze("tips"))
+
+    assert f"--store sqlite:///app.db --experiment {made.id} --goal" in page

@@ -409,6 +409,8 @@ def test_a_platform_may_be_measured_too(cli, tmp_path):
     [
         ("gone.csv", None, "no file gone.csv"),
         ("v.txt", "id\n", ".csv, .jsonl or .parquet"),
+        ("v.parquet", "PAR1", "v.parquet is no parquet table"),
+        ("w.parquet", "PAR1" * 9, "w.parquet is no parquet table"),
         ("v.csv", "name,minutes\nu,1\n", "no column 'id'"),
         ("v.csv", "id,minutes\nu,1\nu,2\n", "several with the id 'u'"),
     ],

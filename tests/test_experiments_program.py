@@ -142,11 +142,13 @@ def test_bad_settings_change_nothing(tmp_path):
     for wrong in (
         {"min_items_per_variant": 0}, {"domain": ""}, {"winner_hints": []},
         {"winner_hints": {"hook": 3}}, {"space": {"hook": "claim"}}, {"space": {"hook": []}},
-        {"space": {"hook": ["claim", 2]}},
+        {"space": {"hook": ["claim", 2]}}, {"extra": {"a": float("nan")}}, {"extra": {"a": {1}}},
     ):  # fmt: skip
         with pytest.raises(BadInput):
             config.update(wrong)
     assert AdaptiveConfig(tmp_path / "a.json").to_dict() == config.to_dict()
+    with pytest.raises(BadInput, match="got the folder"):
+        AdaptiveConfig(tmp_path)
 
 
 def test_short_videos():
@@ -337,6 +339,7 @@ def test_a_model_is_asked_with_the_evidence(ledger):
     ("answer", "reason"),
     [
         ("Gladly!", "no JSON"),
+        (None, "the answer is no text"),
         ("{}", "must be an array"),
         (json.dumps([idea(str(n)) for n in range(6)]), "1 to 5"),
         (json.dumps([{"variable": "x"}]), "exactly the keys"),

@@ -81,13 +81,19 @@ def _print_table(rows: list[Mapping[str, Any]], title: str | None) -> None:
     table = Table(title=title, title_justify="left")
     for name in rows[0] if rows else ():
         heading = name.replace("_", " ")
-        table.add_column(heading, overflow="fold", min_width=max(map(len, heading.split())))
+        whole = [*heading.split(), *(_cell(row[name]) for row in rows if _is_number(row[name]))]
+        table.add_column(heading, overflow="fold", min_width=max(map(len, whole)))
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
     console = Console()
     with console.capture() as drawn:
         console.print(table, crop=False)  # a table too wide is for the terminal to wrap
     sys.stdout.write(drawn.get())
+
+
+def _is_number(value: Any) -> bool:
+    """Numbers stay on one line: 3e-11 cut in two would read as 3e-1."""
+    return isinstance(value, (int, float))
 
 
 def _cell(value: Any) -> str:

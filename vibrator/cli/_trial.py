@@ -88,7 +88,10 @@ class Live:
                 "count as one that nobody answered"
             )
         hours = self.within_hours
-        within = None if hours is None else timedelta(hours=hours)
+        try:
+            within = None if hours is None else timedelta(hours=hours)
+        except (ValueError, OverflowError):
+            raise BadInput(f"--within-hours must be hours that can pass, got {hours}") from None
         return Counting(within=within, unrewarded=self.unrewarded)
 
     @contextmanager
@@ -175,6 +178,9 @@ def shown(log: DecisionLog, experiment: str, counting: Counting) -> Any:
             f"no decision names the experiment {experiment!r} in its context; there are {known}"
         )
     frame = decision_frame(log, experiment, counting)
+    early = len(decision_frame(log, experiment)) - len(frame) if counting.within else 0
+    if early:
+        note(f"{early} decisions left out: their time to be answered is not over")
     kept = first_variant_of_each(frame)
     if len(kept) < len(frame):
         left = len(frame) - len(kept)

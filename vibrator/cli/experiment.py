@@ -156,6 +156,8 @@ def analyze(
         frame, name = _table(data, variant, live), data.stem
     else:
         name = experiment or (judged.designed().id if judged.design else "")
+        if variant != "variant":
+            raise BadInput(f"--variant names a column of a file, a --store has none: {variant!r}")
         with live.decisions(tenant) as log:
             frame = shown(log, name, live.counting())
         cluster = cluster or "user_id"

@@ -116,11 +116,14 @@ def _unit_words(units: Sequence[str]) -> Words:
     """64 bits a unit: pandas' SipHash of its UTF-8, fixed for all versions and machines."""
     from pandas.util import hash_array
 
-    if isinstance(units, str) or set(map(type, units)) - {str}:
+    if isinstance(units, str) or not hasattr(units, "__len__") or set(map(type, units)) - {str}:
         raise BadInput("units must be a sequence of texts (ids)")
     array = np.empty(len(units), dtype=object)
     array[:] = units
-    return np.asarray(hash_array(array, categorize=False), dtype=np.uint64)
+    try:
+        return np.asarray(hash_array(array, categorize=False), dtype=np.uint64)
+    except UnicodeEncodeError as error:
+        raise BadInput(f"units must be valid Unicode, got {error.object!r:.80}") from None
 
 
 def _uniform(words: Words, *names: str) -> NDArray[np.float64]:

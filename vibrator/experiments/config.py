@@ -94,6 +94,8 @@ class AdaptiveConfig:
 def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
+    if path.is_dir():
+        raise BadInput(f"settings are kept in a file, got the folder {path}")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -105,7 +107,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
     """Either the old file or the whole new one, whatever happens in between."""
-    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
+    try:
+        text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadInput(f"settings must be plain and finite JSON values: {error}") from None
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False

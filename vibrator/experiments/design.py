@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -105,6 +105,9 @@ class Metric:
         return cls(**data)
 
 
+PARTS = {"variants": Variant, "items": Mapping, "metrics": Metric, "looked": (int, float)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
     """One hypothesis about one variable; the first variant is the control.
@@ -135,8 +138,8 @@ class Experiment:
     def __post_init__(self) -> None:
         for name in ("id", "domain", "variable"):
             require_text(name, getattr(self, name))
-        for name in ("variants", "items", "metrics", "looked"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, kind in PARTS.items():
+            object.__setattr__(self, name, _parts(name, getattr(self, name), kind))
         _require_one_of("tier", self.tier, (ALONE, BESIDE, UNTESTED))
         _require_one_of("mode", self.mode, MODES)
         _require_one_of("status", self.status, STATUSES)
@@ -150,6 +153,8 @@ class Experiment:
         labels = self.labels
         if len(labels) < 2 or len(set(labels)) < len(labels):
             raise BadInput(f"an experiment needs 2 variants with labels of their own, got {labels}")
+        if not isinstance(self.weights, Mapping):
+            raise BadInput(f"weights must be numbers by variant, got {self.weights!r}")
         if self.weights and set(self.weights) != set(labels):
             raise BadInput(f"weights must name every variant, got {dict(self.weights)}")
         for label, weight in self.weights.items():
@@ -167,6 +172,8 @@ class Experiment:
             wrong = isinstance(value, bool) or not isinstance(value, int) or value < least
             if wrong and not (name == "planned" and value is None):
                 raise BadInput(f"{name} must be a whole number from {least}, got {value!r}")
+        for look in self.looked:
+            require_finite("a look taken", look)
         if self.looks > 1 and self.planned is None:
             raise BadInput(f"{self.looks} looks need `planned`, the units at the last one")
 
@@ -218,8 +225,9 @@ class Experiment:
         if "variants" not in plain:
             _require_keys("an experiment", data, pair, known | pair)
             plain["variants"] = [data["variant_a"], data["variant_b"]]
-        plain["variants"] = tuple(Variant.from_dict(part) for part in plain["variants"])
-        plain["metrics"] = tuple(Metric.from_dict(part) for part in plain.get("metrics", ()))
+        with read_or_refused("an experiment"):
+            plain["variants"] = tuple(Variant.from_dict(part) for part in plain["variants"])
+            plain["metrics"] = tuple(Metric.from_dict(part) for part in plain.get("metrics", ()))
         for name in ("started", "concluded"):
             plain[name] = _time(name, plain.get(name))
         return cls(**plain)
@@ -338,6 +346,17 @@ def _find(experiments: Sequence[Experiment], experiment_id: str) -> Experiment:
             return experiment
     known = [experiment.id for experiment in experiments]
     raise UnknownName(f"no experiment {experiment_id!r} there; known: {known}")
+
+
+def _parts(name: str, values: Any, kind: Any) -> tuple[Any, ...]:
+    """Several of one kind; a text or a mapping is iterable too, and never meant."""
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+        raise BadInput(f"{name} must be several in a list, got {values!r:.80}")
+    parts = tuple(values)
+    for part in parts:
+        if not isinstance(part, kind):
+            raise BadInput(f"{name} hold something of another kind: {part!r:.80}")
+    return parts
 
 
 def _time(name: str, value: Any) -> datetime | None:

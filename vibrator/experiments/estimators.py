@@ -81,7 +81,11 @@ def arms(frame: Any, experiment: Experiment, columns: Columns) -> dict[str, NDAr
         twice = sorted(map(str, frame.columns[frame.columns.duplicated()]))
         raise BadInput(f"every column needs a name of its own, got {twice} twice")
     _require_column(frame, columns.variant)
-    codes = pd.Index(list(experiment.labels), dtype=object).get_indexer_for(frame[columns.variant])
+    known = pd.Index(list(experiment.labels), dtype=object)
+    try:
+        codes = known.get_indexer_for(frame[columns.variant])
+    except TypeError:
+        raise BadInput(f"{columns.variant!r} must hold the labels of variants, one a row") from None
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
         stray = frame[columns.variant].iloc[row]

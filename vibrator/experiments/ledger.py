@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,6 +70,11 @@ class Record:
             require_text(name, getattr(self, name))
         if not isinstance(self.metric_values, Mapping):
             raise BadInput(f"metric_values must be a mapping, got {self.metric_values!r}")
+        for name, value in self.metric_values.items():
+            if isinstance(value, int) and abs(value) > sys.float_info.max:
+                raise BadInput(
+                    f"{name} must be a number below 1.8e308, got one of {value.bit_length()} bits"
+                )
         if self.declared is not None and not isinstance(self.declared, bool):
             raise BadInput(f"declared must be True, False or None, got {self.declared!r}")
         try:

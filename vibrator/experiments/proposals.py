@@ -86,8 +86,10 @@ def incumbents(history: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def parse_candidates(text: str) -> Any:
+def parse_candidates(text: object) -> Any:
     """The JSON of an answer, with or without a code fence around it."""
+    if not isinstance(text, str):
+        raise BadInput(f"the answer is no text, got {text!r:.80}")
     fenced = re.search(r"```[a-z]*\s*(.*?)```", text, re.DOTALL)
     try:
         return json.loads(fenced.group(1) if fenced else text)

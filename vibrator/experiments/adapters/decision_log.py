@@ -46,11 +46,11 @@ class Counting:
 
     def is_due(self, decision: Decision) -> bool:
         """Whether the time of this decision is over."""
-        return self.within is None or self.clock() >= decision.at + self.within
+        return self.within is None or self.clock() - decision.at >= self.within
 
     def measured(self, decision: Decision, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         """Sums over the outcomes that count; what none of them told stays None."""
-        counted = [o for o in outcomes if self.within is None or o.at <= decision.at + self.within]
+        counted = [o for o in outcomes if self.within is None or o.at - decision.at <= self.within]
         row: dict[str, Any] = {"id": decision.decision_id, "acted": int(decision.acted)}
         for name in ("reward", "dwell_ms"):
             values = [value for o in counted if (value := getattr(o, name)) is not None]
@@ -126,7 +126,7 @@ def decision_frame(log: DecisionLog, experiment_id: str, counting: Counting = Co
     rows = [
         {
             **counting.measured(decision, told.get(decision.decision_id, ())),
-            "variant": variant,
+            "variant": _label(variant, decision),
             "user_id": decision.user_id,
         }
         for decision, variant in _exposures(log, experiment_id)
@@ -155,6 +155,15 @@ def _exposures(log: DecisionLog, experiment_id: str) -> Iterator[tuple[Decision,
         variant = _variants(decision).get(experiment_id)
         if variant is not None:
             yield decision, variant
+
+
+def _label(variant: Any, decision: Decision) -> str:
+    if not isinstance(variant, str):
+        raise BadInput(
+            f"the decision {decision.decision_id!r} must name its variant as a text, "
+            f"got {variant!r:.80}"
+        )
+    return variant
 
 
 def _variants(decision: Decision) -> Mapping[str, Any]:

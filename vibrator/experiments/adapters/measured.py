@@ -69,14 +69,14 @@ def table_in(path: Path) -> Any:
 
     if not path.is_file():
         raise BadInput(f"no file {path}")
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
     try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
         if path.suffix == ".csv":
             return pd.read_csv(path, dtype={ID: str})
         if path.suffix == ".jsonl":
             return pd.read_json(path, lines=True, dtype={ID: str})
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # a torn parquet file is either
         raise BadInput(f"{path} is no {path.suffix[1:]} table: {error}") from None
     raise BadInput(f"a table comes as .csv, .jsonl or .parquet, got {path.name}")
 
