@@ -454,6 +454,8 @@ def test_a_whole_experiment_may_come_from_a_file(cli, tmp_path):
     assert "harmful" in cli(*words, "--verdict", "verdict.json").stderr
     assert json.loads((tmp_path / "verdict.json").read_text())["state"] == "harmful"
     assert "leave out ['goal']" in str(cli(*words, "--goal", "value").exception)
+    (tmp_path / "design.json").write_bytes(b"\xff")
+    assert "design.json must be a text in UTF-8" in str(cli(*words).exception)
     shares = ("analyze", "units.csv", "--goal", "value", "--weights", '{"old": 3, "new": 1}')
     assert "invalid" in cli(*shares).stderr
 

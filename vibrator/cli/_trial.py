@@ -162,9 +162,9 @@ class Judged:
                   ("kind", "mean")) if getattr(self, name) != default]  # fmt: skip
         if beside:
             raise BadInput(f"--design says all of the experiment, so leave out {beside}")
-        if self.design is None or not self.design.is_file():
-            raise BadInput(f"no file {self.design}")
-        return Experiment.from_dict(json_object(self.design.read_text("utf-8"), "the design"))
+        if self.design is None:
+            raise BadInput("say --design FILE with a whole experiment")
+        return Experiment.from_dict(json_object(_text_in(self.design), "the design"))
 
 
 def shown(log: DecisionLog, experiment: str, counting: Counting) -> Any:
@@ -212,9 +212,16 @@ def settings_in(path: Path) -> Any:
 
 def ids_in(path: Path) -> list[str]:
     """An id a line."""
+    return [line.strip() for line in _text_in(path).split("\n") if line.strip()]
+
+
+def _text_in(path: Path) -> str:
     if not path.is_file():
         raise BadInput(f"no file {path}")
-    return [line.strip() for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} must be a text in UTF-8: {error}") from None
 
 
 def plain(value: Any) -> str:

@@ -74,7 +74,12 @@ class Metric:
         require_text("name", self.name)
         _require_one_of("role", self.role, ROLES)
         _require_one_of("kind", self.kind, KINDS)
+        for name in ("denominator", "covariate"):
+            if getattr(self, name) is not None:
+                require_text(name, getattr(self, name))
         _require_one_of("adjustment", self.adjustment, ("cuped", "lin"))
+        if not isinstance(self.increase, bool):
+            raise BadInput(f"increase must be true or false, got {self.increase!r}")
         if require_finite("margin", self.margin) < 0:
             raise BadInput(f"margin must not be negative, got {self.margin!r}")
         if not 0 < require_finite("quantile", self.quantile) < 1:
