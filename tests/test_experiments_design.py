@@ -89,7 +89,7 @@ def test_the_published_shape_loads():
         (lambda: Experiment.from_dict({"id": "x", "domain": "d", "variable": "v", "variants": 5}),
          "an experiment cannot be read"),
         (lambda: Metric(name="x", increase="yes"), "increase must be true or false, got 'yes'"),
-        (lambda: Metric(name="x", covariate=5), "covariate must be a text"),
+        (lambda: Metric(name="x", covariate=5), "denominator and covariate must be a text"),
         (lambda: Metric(name="x", kind="ratio"), "has a denominator"),
         (lambda: Metric(name="x", role="guardrail"), "needs the margin"),
         (lambda: Metric(name="x", kind="share", covariate="y"), "only a mean"),

@@ -74,14 +74,10 @@ class Metric:
         require_text("name", self.name)
         _require_one_of("role", self.role, ROLES)
         _require_one_of("kind", self.kind, KINDS)
-        for name in ("denominator", "covariate"):
-            if getattr(self, name) is not None:
-                require_text(name, getattr(self, name))
+        for name in self.columns[1:]:
+            require_text("denominator and covariate", name)
         _require_one_of("adjustment", self.adjustment, ("cuped", "lin"))
-        if not isinstance(self.increase, bool):
-            raise BadInput(f"increase must be true or false, got {self.increase!r}")
-        if require_finite("margin", self.margin) < 0:
-            raise BadInput(f"margin must not be negative, got {self.margin!r}")
+        self._check_what_decides()
         if not 0 < require_finite("quantile", self.quantile) < 1:
             raise BadInput(f"quantile must lie between 0 and 1, got {self.quantile!r}")
         if (self.kind == "ratio") != (self.denominator is not None):
@@ -93,6 +89,12 @@ class Metric:
             raise BadInput(f"only a mean takes a covariate, got the {self.kind} {self.name!r}")
         if self.role == "guardrail" and self.margin == 0:
             raise BadInput(f"the guardrail {self.name!r} needs the margin it may lose at most")
+
+    def _check_what_decides(self) -> None:
+        if not isinstance(self.increase, bool):
+            raise BadInput(f"increase must be true or false, got {self.increase!r}")
+        if require_finite("margin", self.margin) < 0:
+            raise BadInput(f"margin must not be negative, got {self.margin!r}")
 
     @property
     def columns(self) -> tuple[str, ...]:
