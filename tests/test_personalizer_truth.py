@@ -222,6 +222,22 @@ def test_forgetting_leaves_not_a_byte(kept, tmp_path):
     app.close()
 
 
+@pytest.mark.parametrize("way", ["forget", "expire"])
+def test_words_that_two_left_in_two_ways_leave_no_vector(way, tmp_path):
+    app = opened(tmp_path, Clock(), encoder=slow_encoder())
+    app.observe(ADA, UserAction("write", "the same words"))
+    app.observe("bruno", UserAction("click", "the same words"))
+    for user in (ADA, "bruno"):
+        app.profile(user)
+    if way == "forget":
+        gone = [app.forget(user).removed["vectors"] for user in (ADA, "bruno")]
+        assert gone == [0, 2]  # what somebody else shares stays until they go too
+    else:
+        app.clock.now += timedelta(days=2)
+        assert app.expire(timedelta(days=1)).removed["vectors"] == 2
+    app.close()
+
+
 def test_after_forgetting_scores_are_those_of_a_store_that_never_knew(tmp_path):
     (tmp_path / "with").mkdir()
     (tmp_path / "without").mkdir()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from vibrator.actions import UserAction
 from vibrator.errors import BadInput, StoreError
 from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
 from vibrator.personalizer.learning import FORGOTTEN_NOTE
@@ -79,14 +80,15 @@ def moment_before(now: datetime, older_than: timedelta) -> datetime:
 
 def expire(store: Store, encoder: Any, before: datetime, now: datetime) -> Receipt:
     """Remove everybody's actions, decisions and outcomes from before a moment."""
-    old: dict[str, str] = {}
+    old: dict[tuple[str, str], UserAction] = {}
     young: set[str] = set()
     for event in store.events.read(Which(kinds=(ACTION,))):
         if event.at < before:
-            old |= cache_keys(encoder, [to_action(event)])
+            action = to_action(event)
+            old[action.action_type, action.content] = action
         else:
             young.add(event.text)
-    own = [key for key, text in old.items() if text not in young]
+    own = list(cache_keys(encoder, [a for a in old.values() if a.content not in young]))
     erased = store.erase((), own, before=before)
     return Receipt(
         users=(),

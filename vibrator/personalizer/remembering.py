@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
-from vibrator.actions import UserAction, action_type
+from vibrator.actions import ACTION_TYPES, UserAction, action_type
 from vibrator.encoder import InstructionalEncoder, Role
 from vibrator.encoders.cached import CachedModel, VectorCache, VectorKind
 from vibrator.encoders.ports import is_instant
@@ -32,14 +33,24 @@ def remembering(encoder: Any, cache: VectorCache) -> Any:
 
 
 def cache_keys(encoder: Any, actions: Iterable[UserAction]) -> dict[str, str]:
-    """Key to text, of every vector that these actions have left in the cache."""
+    """Key to text, of every vector that these actions, or others of their words, have left.
+
+    The cache knows a text once for each type of action: somebody else, gone since, may have left
+    another one than these actions did.
+    """
     if not isinstance(encoder, InstructionalEncoder):
         return {}
     model = encoder.model
     kind = VectorKind(model.name, model.revision, model.dimensions, encoder.config.precision)
-    found = {}
+    types: dict[str, set[str]] = {}
     for action in actions:
-        role = Role(encoder.action_instruction, action_type(action.action_type).wording)
-        key = kind.key(role.instruction, role.sentence(action.content))
-        found[key] = action.content
-    return found
+        types.setdefault(action.content, set()).add(action.action_type)
+    roles = {
+        name: Role(encoder.action_instruction, action_type(name).wording)
+        for name in {*ACTION_TYPES, *chain.from_iterable(types.values())}
+    }
+    return {
+        kind.key(roles[name].instruction, roles[name].sentence(text)): text
+        for text, named in types.items()
+        for name in {*ACTION_TYPES, *named}
+    }
