@@ -335,7 +335,7 @@ class LearnedScorer(SliderScorer):
         if not self.learned.whole:
             return [rows[start : start + count] for start in range(0, len(rows), count)]
         person, contents = found.to_sliders[0].tolist(), found.offer.to_sliders.tolist()
-        return [
+        return [  # a slider's own likenesses are the first two of NAMES
             [((u, i, *shared), part) for u, i in zip(person, content, strict=True)]
             for ((_, _, *shared), part), content in zip(rows, contents, strict=True)
         ]

@@ -73,7 +73,8 @@ class DecisionLogAdapter:
     def exposed(self, experiment_id: str) -> list[dict[str, Any]]:
         """The decisions made under an experiment, each with its user under another name.
 
-        The name is a hash, so that who is forgotten in the store is in no ledger either.
+        The name is a hash: a ledger is only added to, and holds no id of somebody who is forgotten
+        in the store. Whoever has the id can still work out its hash.
         """
         return [
             {
