@@ -187,9 +187,13 @@ class _Open(UserAction):
     __delattr__ = object.__delattr__
 
 
-_USUAL = {"weight": 1.0, "timestamp": None, "user_id": None}
-_FIRST = ("action_type", "content", *_USUAL)
-_NO_METADATA: Mapping[str, Any] = Metadata()
+_USUAL = {
+    "weight": 1.0,
+    "timestamp": None,
+    "user_id": None,
+    "action_id": None,
+    "metadata": Metadata(),
+}
 
 
 def actions_from_columns(count: int, columns: Mapping[str, Iterable[Any]]) -> list[UserAction]:
@@ -201,14 +205,12 @@ def actions_from_columns(count: int, columns: Mapping[str, Iterable[Any]]) -> li
     """
     made: list[Any] = list(map(call, repeat(_Open, count)))
     given = {**{name: [usual] * count for name, usual in _USUAL.items()}, **columns}
-    rows = zip(made, *(given[name] for name in _FIRST), strict=True)
-    for one, one.action_type, one.content, one.weight, one.timestamp, one.user_id in rows:
-        one.action_id, one.metadata = None, _NO_METADATA
-    for name in given.keys() - set(_FIRST):
-        for one, value in zip(made, given[name], strict=True):
-            setattr(one, name, value)
-    for one in made:
-        one.__class__ = UserAction
+    fields = (given[name] for name in UserAction.__match_args__)
+    for (
+        _one, _one.action_type, _one.content, _one.weight, _one.timestamp,
+        _one.user_id, _one.action_id, _one.metadata, _one.__class__,
+    ) in zip(made, *fields, [UserAction] * count, strict=True):  # fmt: skip
+        pass
     return made
 
 
