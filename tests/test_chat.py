@@ -14,6 +14,7 @@ from vibrator.chat import (
     from_discord,
     from_openai,
     from_slack,
+    merge_alike,
     sample_recent_chat_actions,
 )
 from vibrator.errors import BadInput
@@ -87,6 +88,14 @@ def test_turns_that_say_the_same_are_merged_into_the_newest():
     "options",
     [
         {"max_messages": 0},
+        {"max_messages": 2.5},
+        {"max_messages": "8"},
+        {"max_messages": True},
+        {"include_roles": None},
+        {"include_roles": [5]},
+        {"minimum_weight": float("nan")},
+        {"half_life_hours": "6"},
+        {"tokens": 200},
         {"half_life_hours": 0},
         {"minimum_weight": -1},
         {"include_roles": "user"},
@@ -99,8 +108,46 @@ def test_bad_options_are_refused(options):
         sample_recent_chat_actions([turn("words")], **{"now": NOW, **options})
 
 
+@pytest.mark.parametrize("limit", [0, -1, 2.5, "5", None, True, float("nan")])
+def test_a_budget_is_a_whole_number_of_tokens(limit):
+    with pytest.raises(BadInput, match="limit must be"):
+        TokenBudget(limit=limit)
+
+
+@pytest.mark.parametrize("said", [float("nan"), -1, "five", None])
+def test_a_tokenizer_that_counts_no_number_is_refused(said):
+    budget = TokenBudget(limit=5, count=lambda text: said)
+    with pytest.raises(BadInput, match="what count says of a text must"):
+        sampled(turn("words"), tokens=budget)
+    with pytest.raises(BadInput, match="count must be a function"):
+        TokenBudget(limit=5, count=said or "none")
+
+
+def test_a_weight_against_keeps_its_sign():
+    fresh, old = sampled(turn("not that", weight=-2.0), turn("nor this", 1_000, weight=-2.0))
+    assert (fresh.weight, old.weight) == (-2.0, -1e-3)
+
+
+def test_roles_may_come_from_a_generator():
+    talk = [turn("first", 1), turn("reply", 0, role="assistant")]
+    roles = (role for role in ("assistant", "user"))
+    assert [a.content for a in sampled(*talk, include_roles=roles)] == ["reply", "first"]
+
+
+def test_turns_with_the_same_metadata_are_equal_members_of_a_set():
+    assert len({turn("words", metadata={"room": "hut"}), turn("words", metadata={})}) == 2
+
+
+def test_a_long_talk_is_merged_into_the_turns_that_stay():
+    talk = [turn(f"turn number {n} of {n * n}", n) for n in range(400)]
+    echo = [turn("turn number 0 of 0", hours, user_id=None) for hours in (500, 600)]
+    found = sampled(*talk, *echo, merge_above=0.9, max_messages=3)
+    assert [a.metadata.get("merged") for a in found] == [2, None, None]
+    assert len(merge_alike(talk, above=0.9, most=3)) == 3
+
+
 def test_bad_messages_are_refused():
-    for given_ in ("hello", ["hello"]):
+    for given_ in ("hello", ["hello"], 5, None):
         with pytest.raises(BadInput):
             sample_recent_chat_actions(given_, now=NOW)
     with pytest.raises(BadInput):
@@ -142,6 +189,81 @@ def test_slack_exports_give_people_and_bots():
     assert first.timestamp == datetime(2026, 3, 1, 8, 0, 0, 200, tzinfo=UTC)
 
 
+POST = {"type": "message", "user": "U1", "text": "a trail?", "ts": "1772352000.0"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "role", "content"),
+    [
+        ({"subtype": "file_share"}, "user", "a trail?"),
+        ({"thread_ts": "1772351000.0"}, "user", "a trail?"),
+        ({"edited": {"user": "U1", "ts": "1772352900.0"}}, "user", "a trail?"),
+        ({"bot_id": None}, "user", "a trail?"),
+        ({"subtype": "bot_message", "user": None}, "assistant", "a trail?"),
+        ({"user": "USLACKBOT"}, "assistant", "a trail?"),
+        ({"text": "<@U7> &lt;3 <https://a.b|maps> &amp;amp;"}, "user", "@U7 <3 maps &amp;"),
+        ({"text": "<!here> in <#C1|hikes>: <https://a.b>"}, "user", "@here in #hikes: https://a.b"),
+        ({"text": "<!subteam^S1|@guides>"}, "user", "@guides"),
+    ],
+)
+def test_slack_posts_are_read_as_people_see_them(changes, role, content):
+    (message,) = from_slack([POST | changes])
+    assert (message.role, message.content) == (role, content)
+    assert message.timestamp == datetime(2026, 3, 1, 8, tzinfo=UTC)
+    assert message.metadata.get("thread") == changes.get("thread_ts")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"subtype": "tombstone"}, {"hidden": True}, {"subtype": "message_changed"}, {"text": None}],
+)
+def test_what_was_deleted_or_says_nothing_is_passed_over(changes):
+    assert from_slack([POST | changes]) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"type": None}, "type must say"),
+        ({"text": {"blocks": []}}, "text must be a text"),
+        ({"subtype": 5}, "subtype must be a text"),
+        ({"ts": None}, "ts must be epoch seconds, got None"),
+        ({"ts": True}, "ts must be epoch seconds, got True"),
+        ({"user": 7}, "user_id must be a text"),
+    ],
+)
+def test_a_broken_slack_export_says_where(changes, fault):
+    with pytest.raises(BadInput, match=rf"messages\[1\] {fault}"):
+        from_slack([POST, POST | changes])
+
+
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        ({"content": "hi"}, "role must be a text"),
+        ({"role": None, "content": "hi"}, "role must be a text"),
+        ({"role": "user", "content": 5}, "content must be a text or parts"),
+        ({"role": "user", "content": [{"type": "text", "text": 5}]}, "text must be a text"),
+        ({"role": "user", "content": "hi", "timestamp": True}, "timestamp must be epoch seconds"),
+        ({"role": "assistant", "content": "hi", "name": 5}, "user_id must be a text"),
+    ],
+)
+def test_a_broken_openai_list_says_where(message, fault):
+    with pytest.raises(BadInput, match=rf"messages\[0\] {fault}"):
+        from_openai([message], ended=NOW)
+
+
+def test_openai_turns_may_have_their_own_times_and_other_parts():
+    parts = [{"type": "input_text", "text": "a"}, {"type": "text", "text": None}]
+    talk = [
+        {"role": "user", "content": parts, "timestamp": 1772352000},
+        {"role": "user", "content": "b", "timestamp": None},
+    ]
+    first, second = from_openai(talk, ended=NOW)
+    assert first.content.strip() == "a"
+    assert (first.timestamp, second.timestamp) == (datetime(2026, 3, 1, 8, tzinfo=UTC), NOW)
+
+
 def test_discord_exports_give_people_and_bots():
     when = "2026-03-01T08:00:00.000+00:00"
     channel = {
@@ -160,3 +282,25 @@ def test_discord_exports_give_people_and_bots():
     assert (first.user_id, first.role, second.role) == ("7", "user", "assistant")
     with pytest.raises(BadInput, match="ISO 8601"):
         from_discord({"messages": [{"content": "hi", "timestamp": "noon"}]})
+
+
+@pytest.mark.parametrize(
+    ("export", "fault"),
+    [
+        ({}, "an object with messages"),
+        ({"messages": [{"content": 5}]}, r"messages\[0\] content must be a text"),
+        ({"messages": [{"type": 19, "content": "hi"}]}, r"messages\[0\] type must be a text"),
+        ({"messages": [{"content": "hi", "timestamp": "2026-03-01T08:00:00"}]}, "with an offset"),
+    ],
+)
+def test_a_broken_discord_export_is_no_empty_one(export, fault):
+    with pytest.raises(BadInput, match=fault):
+        from_discord(export)
+
+
+def test_an_attachment_alone_says_nothing():
+    when = "2026-03-01T08:00:00Z"
+    post = {"timestamp": when, "content": "", "attachments": [{"url": "map.png"}]}
+    edited = {"timestamp": when, "content": "a hut", "timestampEdited": "2026-03-01T09:00:00Z"}
+    (message,) = from_discord({"messages": [post, edited]})
+    assert (message.content, message.timestamp.hour) == ("a hut", 8)
