@@ -8,6 +8,7 @@ from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.pipeline import Penalty, SliderScorer
 from vibrator.pipeline.penalties import LOG_ODDS_PER_SCORE
+from vibrator.sliders import SliderVector
 from vibrator.vectors import logit
 
 ENCODER = InstructionalEncoder("embedded")
@@ -95,6 +96,19 @@ def test_phrases_are_whole_words():
     assert Penalty(name="x", amount=1, phrases=("c++",)).says("why C++?")
 
 
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("café", "the cafe\N{COMBINING ACUTE ACCENT} here"),
+        ("don't miss", "Don\N{RIGHT SINGLE QUOTATION MARK}t  miss it"),
+        ("straße", "HAUPT STRASSE 5"),
+    ],
+)
+def test_phrases_are_found_however_they_are_written(phrase, text):
+    assert Penalty(name="x", amount=1, phrases=(phrase,)).says(text)
+    assert Penalty(name="x", amount=1, phrases=(text,)).says(f"so: {text}")
+
+
 def test_encoded_content_has_no_phrases(strict):
     row = ENCODER.encode_items(["words"])[0]
     with pytest.raises(BadInput, match="'bait' reads texts"):
@@ -112,6 +126,12 @@ def test_encoded_content_has_no_phrases(strict):
         {"name": "p", "amount": 1, "phrases": "x"},
         {"name": "p", "amount": 1, "phrases": ("x",), "slider": "y"},
         {"name": "p", "amount": 1, "slider": "y", "above": 2},
+        {"name": "p", "amount": 1, "phrases": 5},
+        {"name": "p", "amount": 1, "phrases": None, "slider": "y"},
+        {"name": "p", "amount": 1, "phrases": (5,)},
+        {"name": "p", "amount": 1, "slider": 5},
+        {"name": "p", "amount": 1, "slider": SliderVector((1.0, 0.0))},
+        {"name": "p", "amount": float("nan"), "phrases": ("x",)},
     ],
 )
 def test_penalties_that_say_too_little_or_too_much_are_refused(given):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -28,7 +29,8 @@ LOG_ODDS_PER_SCORE = 10.0  # alignment moves log-odds 12 times as much as it mov
 class Penalty:
     """Takes `amount` off every raw score of content that says a phrase, or is like a slider.
 
-    Phrases are found as whole words, whatever their case. A slider is the words of a dimension;
+    Phrases are found as whole words, whatever their case, their way of writing an accent or the
+    shape of an apostrophe. A slider is the words of a dimension;
     the penalty applies from the likeness (cosine) `above` on. The contribution bears the penalty's
     name; a probability without a calibrator loses ten times the amount in log-odds.
 
@@ -45,19 +47,20 @@ class Penalty:
     def __post_init__(self) -> None:
         if require_text("penalty name", self.name) in FEATURES:
             raise BadInput(f"a penalty cannot be called {self.name!r}, which is a feature")
-        given_phrases: object = self.phrases
         require_positive(f"amount of {self.name!r}", self.amount)
-        if isinstance(given_phrases, str) or bool(self.phrases) == (self.slider is not None):
+        object.__setattr__(self, "phrases", _phrases(self.name, self.phrases))
+        if bool(self.phrases) == (self.slider is not None):
             raise BadInput(f"penalty {self.name!r} must have phrases in a tuple, or a slider")
-        object.__setattr__(self, "phrases", tuple(require_text("phrase", p) for p in self.phrases))
         if isinstance(self.slider, str):
             object.__setattr__(self, "slider", Slider(self.slider))
+        if not isinstance(self.slider, Slider | None):
+            raise BadInput(f"slider of {self.name!r} must be words, got {self.slider!r:.60}")
         if not -1.0 <= require_finite("above", self.above) <= 1.0:
             raise BadInput(f"above must be a cosine, from -1 to 1, got {self.above!r}")
 
     def says(self, text: str) -> bool:
         """Whether the text says one of the phrases."""
-        return bool(self.phrases) and _pattern(self.phrases).search(text) is not None
+        return bool(self.phrases) and _pattern(self.phrases).search(_plain(text)) is not None
 
 
 def require_penalties(penalties: Iterable[Penalty]) -> tuple[Penalty, ...]:
@@ -111,7 +114,17 @@ def lowered(probabilities: Any, pulled: Any) -> Any:
     return odds / (odds + 1.0 - probabilities)
 
 
+def _phrases(name: str, given: object) -> tuple[str, ...]:
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise BadInput(f"penalty {name!r} must have phrases in a tuple, got {given!r:.60}")
+    return tuple(require_text("phrase", phrase) for phrase in given)
+
+
+def _plain(text: str) -> str:
+    return normalize("NFKC", text).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+
+
 @cache
 def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    worded = (r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(worded)})(?!\w)", re.IGNORECASE)
+    worded = (r"\s+".join(map(re.escape, _plain(phrase).split())) for phrase in phrases)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(worded)})(?!\w)")
