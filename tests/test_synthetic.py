@@ -1,7 +1,7 @@
 """Synthetic people: decided by the seed, of any length, and their planted truth is found again."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 
 import numpy as np
@@ -50,13 +50,18 @@ def test_time_only_moves_on_at_the_rate_that_was_asked_for():
     assert 4_000 / days == pytest.approx(80, rel=4 / np.sqrt(4_000))
 
 
-def test_people_act_in_their_own_hours():
-    peaks = {person.user_id: person.peak_hour for person in WORLD.persons()}
-    apart = [
-        abs((action.timestamp.hour + 0.5 - peaks[action.user_id] + 12) % 24 - 12)
-        for action in WORLD.actions(4_000)
-    ]
-    assert np.mean(apart) < 5  # by chance it would be six hours
+@pytest.mark.parametrize("people", [1, 3, 40])
+def test_everybodys_peak_hour_is_found_again(people):
+    world = SyntheticWorld(seed=5, people=people)
+    hours = {}
+    for action in world.actions(200 * people):
+        at = action.timestamp
+        hours.setdefault(action.user_id, []).append(at.hour + at.minute / 60)
+    for person in world.persons():
+        turn = np.exp(2j * np.pi * np.array(hours[person.user_id]) / 24).mean()
+        found = np.angle(turn) * 24 / (2 * np.pi)
+        apart = (found - person.peak_hour + 12) % 24 - 12
+        assert abs(apart) < 4 * 4.5 / np.sqrt(len(hours[person.user_id]))
 
 
 def test_what_people_do_shows_what_they_prefer():
@@ -93,6 +98,21 @@ def test_outcomes_follow_the_known_model():
     assert positive[likely].mean() > positive[~likely].mean()
 
 
+def test_the_model_of_outcomes_is_found_again():
+    world = SyntheticWorld(seed=9, people=200, bias=-1.0, gain=3.0)
+    shown = list(world.shown(20_000))
+    shares = {person.user_id: person.at_first for person in world.persons()}
+    x = np.array([[1.0, shares[one.user_id][one.item.attributes["slider"]]] for one in shown])
+    y = np.array([one.positive for one in shown], dtype=float)
+    fitted = np.zeros(2)
+    for _ in range(20):  # logistic regression by Newton's steps
+        p = 1 / (1 + np.exp(-x @ fitted))
+        information = x.T @ (x * (p * (1 - p))[:, None])
+        fitted += np.linalg.solve(information, x.T @ (y - p))
+    errors = np.sqrt(np.diag(np.linalg.inv(information)))
+    assert (np.abs(fitted - [world.bias, world.gain]) < 4 * errors).all()
+
+
 def test_the_scorer_finds_the_planted_preference_again():
     world = SyntheticWorld(seed=11, people=20, concentration=0.1)
     encoder = InstructionalEncoder("embedded")
@@ -122,6 +142,15 @@ def test_items_tell_what_they_are_about():
         {"concentration": 0},
         {"drift": 2},
         {"start": datetime(2026, 1, 1)},  # noqa: DTZ001 - naive on purpose
+        {"seed": -1},
+        {"seed": 1.5},
+        {"people": "5"},
+        {"people": True},
+        {"sliders": 2.5},
+        {"drift_over": timedelta(0)},
+        {"drift_over": 30},
+        {"actions_per_day": 1e9},
+        {"noise": float("nan")},
     ],
 )
 def test_worlds_that_cannot_be_are_refused(given):
@@ -129,6 +158,33 @@ def test_worlds_that_cannot_be_are_refused(given):
         SyntheticWorld(**given)
 
 
-def test_counts_are_whole():
-    with pytest.raises(BadInput):
-        synthetic_actions(-1)
+@pytest.mark.parametrize("count", [-1, 2.5, "5", True])
+def test_counts_are_whole(count):
+    for stream in (synthetic_actions, WORLD.shown, synthetic_item_corpus):
+        with pytest.raises(BadInput, match="count must"):
+            stream(count)
+
+
+def test_what_cannot_be_is_refused_before_the_first_is_asked_for():
+    wrong = (
+        lambda: synthetic_item_corpus(None, -1),
+        lambda: synthetic_item_corpus(1, sliders=9),
+        lambda: synthetic_slider_texts(2.5),
+        lambda: synthetic_actions(1, 4, world=WORLD),
+        lambda: synthetic_actions(1, world="me"),
+        lambda: WORLD.preferences(datetime(2026, 1, 1)),  # noqa: DTZ001 - naive on purpose
+        lambda: WORLD.probability("all"),
+    )
+    for ask in wrong:
+        with pytest.raises(BadInput):
+            ask()
+
+
+def test_a_stream_ends_where_years_do():
+    with pytest.raises(BadInput, match="would end after the year 9999"):
+        list(SyntheticWorld(people=1, actions_per_day=1e-6).actions(5))
+
+
+def test_a_start_elsewhere_is_the_same_moment():
+    there = datetime(2026, 1, 1, 5, tzinfo=timezone(timedelta(hours=5)))
+    assert list(SyntheticWorld(start=there).actions(5)) == list(SyntheticWorld().actions(5))

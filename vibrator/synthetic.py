@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vibrator.actions import UserAction
-from vibrator.checks import require_aware, require_finite, require_positive, require_share
+from vibrator.checks import (
+    require_aware,
+    require_count,
+    require_finite,
+    require_place,
+    require_positive,
+    require_share,
+)
 from vibrator.errors import BadInput
 from vibrator.stores.ports import Item
 from vibrator.vectors import sigmoid
@@ -28,6 +35,7 @@ BLOCK = 1_024  # actions drawn at a time; part of what a seed means
 DAY = timedelta(days=1)
 HOURS = 24
 PEAK_WIDTH = 4.0  # hours around the peak in which somebody is up and about
+MOST_A_DAY = 1e9  # actions of all together: more would fall into one microsecond
 KINDS = ("write", "click", "react", "read", "share")
 KIND_SHARES = np.cumsum([0.20, 0.40, 0.10, 0.20, 0.10])
 
@@ -133,7 +141,8 @@ class SyntheticWorld:
     Preferences are drawn from a Dirichlet distribution: the lower `concentration`, the more
     somebody cares for a single slider. By the end of `drift_over` a share `drift` of them has been
     replaced. Somebody whose share in a slider is s likes its items with probability
-    σ(bias + gain · s). Streams have no end: a longer one begins like a shorter one.
+    σ(bias + gain · s). Everybody acts around a peak hour (UTC) of their own, so many times a day on
+    average. Streams have no end: a longer one begins like a shorter one.
 
     >>> world = SyntheticWorld(seed=7, people=3)
     >>> [action.content for action in world.actions(2)] == [
@@ -154,8 +163,8 @@ class SyntheticWorld:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.people < 1:
-            raise BadInput(f"people must be at least 1, got {self.people!r}")
+        require_place("seed", self.seed)
+        require_count("people", self.people)
         synthetic_slider_texts(self.sliders)
         for name in ("concentration", "actions_per_day"):
             require_positive(name, getattr(self, name))
@@ -163,7 +172,12 @@ class SyntheticWorld:
             require_share(name, getattr(self, name))
         for name in ("bias", "gain"):
             require_finite(name, getattr(self, name))
-        require_aware("start", self.start)
+        if not isinstance(self.drift_over, timedelta) or self.drift_over <= timedelta(0):
+            raise BadInput(f"drift_over must be a positive timedelta, got {self.drift_over!r}")
+        if self.actions_per_day * self.people > MOST_A_DAY:
+            together = f"{self.actions_per_day:g} of {self.people} people"
+            raise BadInput(f"actions a day must be at most {MOST_A_DAY:g} in all, got {together}")
+        object.__setattr__(self, "start", require_aware("start", self.start))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -183,20 +197,21 @@ class SyntheticWorld:
     def preferences(self, at: datetime) -> Floats:
         """A row a person, a column a slider: their shares at a moment."""
         first, last = self._preferences
-        moved = float(np.clip((at - self.start) / self.drift_over, 0.0, 1.0))
+        passed = require_aware("at", at) - self.start
+        moved = float(np.clip(passed / self.drift_over, 0.0, 1.0))
         return (1.0 - moved) * first + moved * last
 
     def probability(self, shares: float) -> float:
         """The chance that somebody with this share in a slider likes one of its items."""
-        return float(sigmoid(self.bias + self.gain * shares))
+        return float(sigmoid(self.bias + self.gain * require_share("shares", shares)))
 
     def actions(self, count: int) -> Iterator[UserAction]:
         """What people do, in order of time."""
-        return islice(self._actions(), _require_count(count))
+        return islice(self._actions(), require_place("count", count))
 
     def shown(self, count: int) -> Iterator[Shown]:
         """Items at random shown to people at random, and whether they liked them."""
-        return islice(self._shown(), _require_count(count))
+        return islice(self._shown(), require_place("count", count))
 
     @cached_property
     def _preferences(self) -> tuple[Floats, Floats]:
@@ -221,8 +236,7 @@ class SyntheticWorld:
         """A row an hour: running sums of everybody's activity, from which one is drawn."""
         apart = np.arange(HOURS)[:, None] + 0.5 - self._peaks
         apart = (apart + HOURS / 2) % HOURS - HOURS / 2
-        sums = np.cumsum(np.exp(-0.5 * (apart / PEAK_WIDTH) ** 2), axis=1)
-        return np.asarray(sums / sums[:, -1:])
+        return np.cumsum(np.exp(-0.5 * (apart / PEAK_WIDTH) ** 2), axis=1)
 
     def _rng(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *stream])
@@ -233,13 +247,24 @@ class SyntheticWorld:
             yield from self._rng(stream, block).random((BLOCK, columns)).tolist()
 
     def _arrivals(self, stream: int) -> Iterator[tuple[datetime, int]]:
-        """Moments without end, and who is up then."""
-        gap = DAY / (self.actions_per_day * self.people)
+        """Moments without end, and who is up then.
+
+        Moments come as fast as at the busiest hour, and are let through by how busy theirs is.
+        """
+        busy = self._awake[:, -1]
+        gap = busy.mean() / busy.max() / (self.actions_per_day * self.people)
         at = self.start
-        for wait, who in self._draws(stream, 2):
-            at += gap * float(-np.log1p(-wait))
-            person = int(np.searchsorted(self._awake[at.hour], who))
-            yield at, min(person, self.people - 1)
+        for wait, luck, who in self._draws(stream, 3):
+            try:
+                at += DAY * float(-np.log1p(-wait) * gap)
+            except OverflowError:
+                raise BadInput(
+                    f"so many at {self.actions_per_day:g} a day would end after the year 9999"
+                ) from None
+            awake = self._awake[at.hour]
+            if luck * busy.max() < awake[-1]:
+                person = int(np.searchsorted(awake, who * awake[-1]))
+                yield at, min(person, self.people - 1)
 
     def _actions(self) -> Iterator[UserAction]:
         for (at, person), draws in zip(self._arrivals(3), self._draws(4, 4), strict=False):
@@ -279,7 +304,7 @@ def synthetic_slider_texts(sliders: int = 5) -> dict[str, str]:
     >>> synthetic_slider_texts(2)
     {'depth': 'detailed technical documentation', 'kitchen': 'quick weeknight recipes'}
     """
-    if not 1 <= sliders <= len(TOPICS):
+    if require_count("sliders", sliders) > len(TOPICS):
         raise BadInput(f"sliders must lie from 1 to {len(TOPICS)}, got {sliders!r}")
     return {name: topic.slider for name, topic in islice(TOPICS.items(), sliders)}
 
@@ -290,16 +315,8 @@ def synthetic_item_corpus(count: int | None, seed: int = 0, *, sliders: int = 5)
     `None` gives items without end. Texts repeat after some dozens a slider; ids do not.
     """
     names = list(synthetic_slider_texts(sliders))
-    places = numbers() if count is None else range(_require_count(count))
-    rng = np.random.default_rng([seed, 7])
-    for place in places:
-        if place % BLOCK == 0:
-            draws = rng.random((BLOCK, 2))
-        about, words = draws[place % BLOCK].tolist()
-        name = names[int(about * len(names))]
-        yield Item(
-            item_id=f"item-{place}", text=TOPICS[name].text(words), attributes={"slider": name}
-        )
+    endless = _items(names, require_place("seed", seed))
+    return endless if count is None else islice(endless, require_place("count", count))
 
 
 def synthetic_actions(
@@ -307,14 +324,28 @@ def synthetic_actions(
 ) -> Iterator[UserAction]:
     """So many actions of a synthetic world (one of a hundred people, unless given).
 
+    A world brings its own seed.
+
     >>> [action.user_id for action in synthetic_actions(2, seed=1)] == [
     ...     action.user_id for action in synthetic_actions(2, seed=1)]
     True
     """
-    return (world or SyntheticWorld(seed=seed)).actions(count)
+    if world is None:
+        return SyntheticWorld(seed=seed).actions(count)
+    if not isinstance(world, SyntheticWorld):
+        raise BadInput(f"world must be a SyntheticWorld, got {world!r:.60}")
+    if seed not in (0, world.seed):
+        raise BadInput(f"the world given has the seed {world.seed}, and cannot have {seed!r} too")
+    return world.actions(count)
 
 
-def _require_count(given: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise BadInput(f"count must be whole and not negative, got {given!r}")
-    return given
+def _items(names: list[str], seed: int) -> Iterator[Item]:
+    rng = np.random.default_rng([seed, 7])
+    for place in numbers():
+        if place % BLOCK == 0:
+            draws = rng.random((BLOCK, 2))
+        about, words = draws[place % BLOCK].tolist()
+        name = names[int(about * len(names))]
+        yield Item(
+            item_id=f"item-{place}", text=TOPICS[name].text(words), attributes={"slider": name}
+        )
