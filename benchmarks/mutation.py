@@ -6,7 +6,8 @@ A fault is a swapped comparison, operator or truth value, a moved number, an alt
 condition, a `return` of nothing. Left alone are annotations, decorators, docstrings, the words of
 errors, and `strict=True` of a zip, whose fault only shows where another fault is. Each room is
 sampled at random under the seed; its score comes with a 95 % Wilson interval. A fault runs the
-tests of its room that reach its line, up to the first that fails; one on no tested line lives.
+tests of its room that reach its line, quick ones first, up to the first that fails; one on no
+tested line lives.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import ast
 import contextlib
 import copy
+import json
 import os
 import random
 import resource
@@ -34,6 +36,7 @@ from vibrator.stats.intervals import wilson
 ROOT = Path(__file__).parents[1]
 COPIED = ("vibrator", "tests", "fixtures", "configs", "conftest.py", "pyproject.toml", "docs")
 SECONDS = 120  # of a processor, before a fault that does not end counts as noticed
+SECONDS_OF_TESTS = "seconds.json"
 BAR = 0.8
 
 
@@ -229,7 +232,22 @@ def forked(work, *, seconds=None):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def pytest_run(*arguments):
+class Clock:
+    """A plugin of pytest's that writes down how long every test took."""
+
+    def __init__(self):
+        self.seconds = {}
+
+    def pytest_runtest_logreport(self, report):
+        """What each of its three phases took."""
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+    def pytest_sessionfinish(self):
+        """For the process that started this one."""
+        Path(SECONDS_OF_TESTS).write_text(json.dumps(self.seconds), encoding="utf-8")
+
+
+def pytest_run(*arguments, plugins=()):
     # A copy stands in the place of what this program has read of the house.
     houses = str(Path.cwd()), str(ROOT)
     for name, module in list(sys.modules.items()):
@@ -237,26 +255,38 @@ def pytest_run(*arguments):
             del sys.modules[name]
     sys.path[:] = [str(Path.cwd()), *(path for path in sys.path if path != str(ROOT))]
     os.environ["PYTHONPATH"] = str(Path.cwd())
-    return pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", *arguments])
+    return pytest.main(
+        ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", *arguments], plugins
+    )
 
 
 def reached(tests, names):
-    """By file and line, the tests that come there; `""` is the import."""
-    status = forked(
-        lambda: pytest_run("--cov=vibrator", "--cov-context=test", "--cov-report=", *tests)
-    )
+    """By file and line, the tests that come there, quick ones first."""
+    watched = ("--cov=vibrator", "--cov-context=test", "--cov-report=")
+    status = forked(lambda: pytest_run(*watched, *tests, plugins=[Clock()]))
     if status:
         sys.exit(f"the tests fail without any fault: {' '.join(tests)} (exit code {status})")
     data = coverage.CoverageData(".coverage")
     data.read()
+    seconds = json.loads(Path(SECONDS_OF_TESTS).read_text(encoding="utf-8"))
+    by_time = lambda test: (seconds.get(test, 0.0), test)  # noqa: E731
     lines = {}
     for name in names:
         found = data.contexts_by_lineno(str(Path.cwd() / name))
         lines[name] = {
-            line: {context.rsplit("|", 1)[0] for context in contexts}
+            line: sorted(tests_in(contexts, seconds), key=by_time)
             for line, contexts in found.items()
         }
     return lines
+
+
+def tests_in(contexts, every):
+    """Their tests: all for an import, and for what a fixture reached all those of its file."""
+    if "" in contexts:
+        return set(every)
+    found = {context.rpartition("|")[0] for context in contexts}
+    shared = {context.partition("::")[0] for context in contexts if context.endswith("|setup")}
+    return found | {test for test in every if test.partition("::")[0] in shared}
 
 
 def noticed(fault, lines, tests):
@@ -269,8 +299,10 @@ def noticed(fault, lines, tests):
     right = target.read_text(encoding="utf-8")
     target.write_text(fault.source(), encoding="utf-8")
     try:
-        chosen = tests if "" in who else sorted(who)
-        return forked(lambda: pytest_run(*chosen), seconds=SECONDS) != 0
+        status = forked(lambda: pytest_run(*who), seconds=SECONDS)
+        if status == pytest.ExitCode.USAGE_ERROR:  # the fault gave a test another name
+            status = forked(lambda: pytest_run(*tests), seconds=SECONDS)
+        return status != 0
     finally:
         target.write_text(right, encoding="utf-8")
 

@@ -1,5 +1,6 @@
 """Guards: no sequence of decisions and clocks exceeds a cap or acts without consent."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
@@ -211,12 +212,147 @@ def test_a_policy_that_ignores_the_guards_is_caught():
         decide(Deaf(), situation(), guards=[Holdout(1.0)], rng=np.random.default_rng(0))
 
 
+def test_a_holdout_keeps_the_people_that_it_has():
+    """The same ones in every release: what doing nothing brings is measured over months."""
+    users = [f"user-{n}" for n in range(20)]
+    assert [n for n, user in enumerate(users) if Holdout(0.2).holds(user)] == [3, 7, 10, 11, 13, 19]
+    salted = [n for n, user in enumerate(users) if Holdout(0.2, salt="another").holds(user)]
+    assert salted == [4, 9, 17]
+
+
+def test_a_span_ends_when_it_has_passed():
+    """At the very moment at which a window or a cool-down ends it holds nothing any more."""
+    first, second = shown(-24)[0], shown(0)[0]
+    for guard in (FrequencyCap(1, DAY), CoolDown(DAY)):
+        outcome = Outcome(decision_id=first.decision_id, what="dismiss", at=NOW - DAY)
+        assert not guard.refusals(situation(history=(first,), outcomes=(outcome,)))
+    assert FrequencyCap(1, DAY).refusals(situation(NOW + DAY - HOUR, history=(second,)))
+    tried = replace(first, features={"explored": True})
+    assert not ExplorationCap(1, DAY).refusals(situation(history=(tried,)))
+    assert ExplorationCap(1, DAY).refusals(situation(NOW - HOUR, history=(tried,)))
+    assert not ExplorationCap(1, DAY).refusals(situation(NOW - HOUR, history=(first,)))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "at", "quiet"),
+    [
+        (12, 14, 12, True), (12, 14, 13, True), (12, 14, 14, False), (12, 14, 11, False),
+        (22, 7, 22, True), (22, 7, 0, True), (22, 7, 6, True), (22, 7, 7, False),
+        (22, 7, 21, False),
+    ],
+)  # fmt: skip
+def test_it_is_quiet_from_the_start_on_and_no_more_at_the_end(start, end, at, quiet):
+    here = situation(NOW.replace(hour=at))
+    assert bool(QuietHours(time(start), time(end)).refusals(here)) is quiet
+
+
+def test_a_zone_of_ones_own_counts_where_the_context_names_none():
+    """At noon UTC it is 21:00 in Tokyo."""
+    evening = QuietHours(time(20), time(22), zone="Asia/Tokyo")
+
+    assert evening.refusals(situation())
+    assert not evening.refusals(situation(context={"timezone": "UTC"}))
+
+
+def test_what_counts_as_a_dismissal_is_given_in_words_of_the_application():
+    (past,) = shown(-2)
+    snoozed = Outcome(decision_id=past.decision_id, what="snooze", at=NOW - HOUR)
+    here = situation(history=(past,), outcomes=(snoozed,))
+
+    assert not CoolDown(DAY).refusals(here)
+    assert CoolDown(DAY, dismissals=("dismiss", "snooze")).refusals(here)
+
+
+def test_what_reaches_the_threshold_is_shown_and_without_scores_nothing_does():
+    by_score = DoNothingBelow(0.5, best_score_of)
+    assert not by_score.refusals(situation(scores=[[0.5], [0.7]]))
+    assert by_score.refusals(situation(scores=[[0.5], [float("nan")]])).keys() == {"road"}
+    assert DoNothingBelow(-1e9, best_score_of).refusals(situation()).keys() == {"trail", "road"}
+
+    intent = IntentState(1)
+    intent.update(0, NOW - HOUR)
+    sure = intent.combined_confidence(NOW)[1]
+    assert sure > 0
+    assert not DoNothingBelow(sure).refusals(situation(intent=intent))
+    assert DoNothingBelow(sure + 1e-6).refusals(situation(intent=intent))
+    assert not DoNothingBelow(0.0).refusals(situation())  # of nobody nothing is known: 0
+
+
+DISMISSED = Outcome(decision_id="d", what="dismiss", at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("guard", "more", "words"),
+    [
+        (ConsentGuard(), {}, "consent: no answer about 'personalization' yet; ask, then record a "
+         "Consent"),
+        (ConsentGuard(), {"consents": (consent(granted=False),)},
+         "consent: 'personalization' was refused or withdrawn"),
+        (ConsentGuard(), {"consents": (consent(until=NOW),)},
+         "consent: 'personalization' ran out"),
+        (FrequencyCap(0, HOUR), {}, "frequency cap: 0 of 0 within 1:00:00"),
+        (FrequencyCap(0, HOUR, per_surface=True), {"surface": "mail"},
+         "frequency cap: 0 of 0 within 1:00:00 on mail"),
+        (QuietHours(time(11), time(13)), {}, "quiet hours: 12:00 in UTC, quiet 11:00-13:00"),
+        (CoolDown(HOUR), {"outcomes": (DISMISSED,)},
+         "cool-down: dismissed less than 1:00:00 ago"),
+        (FreshIntent(HOUR), {}, "ttl: no event yet"),
+        (DoNothingBelow(0.5), {}, "threshold: 0 below 0.5"),
+        (Holdout(1.0), {}, "holdout: kept apart to measure what doing nothing brings"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)  # fmt: skip
+def test_the_log_says_in_words_which_guard_refused_and_why(guard, more, words):
+    decision = decide(SHOW, situation(**more), guards=[guard], rng=np.random.default_rng(0))
+
+    assert decision.refusals == {"trail": words, "road": words}
+    assert decision.arm == NOTHING
+
+
+def test_the_log_says_how_old_a_stale_intent_is_and_what_exploring_ran_into():
+    intent = IntentState(1)
+    intent.update(0, NOW - DAY)
+    stale = review([FreshIntent(HOUR)], situation(intent=intent))
+    assert stale["trail"] == "ttl: newest event 1 day, 0:00:00 old, limit 1:00:00"
+    assert review([ExplorationCap(0, HOUR)], situation()) == {
+        "explore": "exploration cap: 0 of 0 within 1:00:00"
+    }
+
+
+def test_a_decision_is_complete_when_it_is_made():
+    here = situation(surface="mail", context={"segment": "new"})
+    rng = np.random.default_rng(0)
+    decision = decide(SHOW, here, rng=rng, versions={"model": "7"})
+    again = decide(SHOW, here, rng=rng)
+    proposal = SHOW.propose(here, {}, np.random.default_rng(0))
+
+    assert bytes.fromhex(decision.decision_id) != bytes.fromhex(again.decision_id)
+    assert len(decision.decision_id) == 32  # 16 bytes: no two decisions ever share one
+    assert (decision.user_id, decision.at, decision.surface) == ("chioma", NOW, "mail")
+    assert (decision.policy, decision.candidates) == (SHOW.name, here.candidates)
+    assert (decision.context, decision.refusals) == ({"segment": "new"}, {})
+    assert (decision.versions, again.versions) == ({"model": "7"}, {})
+    for name in ("arm", "propensity", "reason", "propensities", "features"):
+        assert getattr(decision, name) == getattr(proposal, name)
+    assert decision.chosen == proposal.items
+
+
+def test_a_no_and_a_yes_of_the_same_moment_are_a_no():
+    yes, no = consent(), consent(granted=False)
+    for said in ((yes, no), (no, yes)):
+        assert ConsentGuard().refusals(situation(consents=said))
+    assert not ConsentGuard().refusals(situation(NOW - DAY, consents=(yes,)))  # from its moment on
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         lambda: FrequencyCap(-1, DAY),
         lambda: FrequencyCap(1, timedelta(0)),
         lambda: FrequencyCap(True, DAY),
+        lambda: FrequencyCap(1, 3600),
+        lambda: ExplorationCap(-1, DAY),
+        lambda: ExplorationCap(1, timedelta(0)),
         lambda: QuietHours(time(7), time(7)),
         lambda: Holdout(1.5),
         lambda: Holdout(0.5, salt=""),

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from vibrator.checks import require_finite, require_share, require_text
+from vibrator.checks import require_finite, require_place, require_share, require_text
 from vibrator.decisions import Consent, Decision, Guard, Policy, Situation, refuse_all
 from vibrator.errors import BadInput
 
 EXPLORE = "explore"  # refused like a candidate: the policy may choose, but not try things out
 ZONE = "timezone"  # key of a situation's context: the IANA name of the user's zone
-NEVER = -1.0
+NEVER = float("-inf")  # what has no score reaches no threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class FrequencyCap:
     per_surface: bool = False
 
     def __post_init__(self) -> None:
-        _require_count("limit", self.limit)
+        require_place("limit", self.limit)
         _require_span("window", self.window)
 
     def refusals(self, situation: Situation) -> Mapping[str, str]:
@@ -191,7 +191,7 @@ class ExplorationCap:
     window: timedelta
 
     def __post_init__(self) -> None:
-        _require_count("limit", self.limit)
+        require_place("limit", self.limit)
         _require_span("window", self.window)
 
     def refusals(self, situation: Situation) -> Mapping[str, str]:
@@ -290,11 +290,6 @@ def _zone(name: Any) -> ZoneInfo:
         raise BadInput(
             f"timezone must be an IANA name such as 'Africa/Lagos', got {name!r}"
         ) from None
-
-
-def _require_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise BadInput(f"{name} must be a whole number from 0, got {value!r}")
 
 
 def _require_span(name: str, value: timedelta) -> None:
