@@ -234,7 +234,7 @@ class Profile:
             raise BadInput(f"a profile must be bytes, got {type(content).__name__}")
         size = int.from_bytes(content[:4], "little")
         try:
-            head = json.loads(content[4 : 4 + size])
+            head = json.loads(bytes(content[4 : 4 + size]))
             if head.get("format") == FORMAT:
                 return cls._from_parts(head, memoryview(content)[4 + size :])
         except ArtefactError:
