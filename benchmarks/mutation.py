@@ -52,7 +52,7 @@ ROOMS = {
     "profile": Room(("vibrator/profile.py",), ("tests/test_profile.py", "tests/test_scale.py")),
     "pipeline": Room(
         ("vibrator/pipeline",),
-        ("tests/test_pipeline.py", "tests/test_penalties.py", "tests/test_learning*.py"),
+        ("tests/test_pipeline*.py", "tests/test_penalties.py", "tests/test_learning*.py"),
     ),
     "calibration": Room(("vibrator/calibration",), ("tests/test_calibration*.py",)),
     "stats": Room(("vibrator/stats",), ("tests/test_stats*.py",)),

@@ -195,11 +195,11 @@ def test_calibrators_learn_from_models_that_had_not_seen_the_person(scorer):
 def test_examples_of_both_kinds_are_refused(scorer):
     rng = np.random.default_rng(0)
 
-    with pytest.raises(BadInput, match="either every example names a slider"):
+    with pytest.raises(BadInput, match=r"^either every example names a slider"):
         scorer.fit([*planted(3, rng, "docs"), *planted(3, rng)], time_split=1.0)
     with pytest.raises(BadInput, match="unknown slider"):
         scorer.fit(list(planted(3, rng, "jazz")), time_split=1.0)
-    with pytest.raises(UnknownName, match="no model"):
+    with pytest.raises(UnknownName, match=r"^no model"):
         scorer.fit(list(planted(3, rng)), time_split=1.0, model="oracle")
     with pytest.raises(BadInput, match="at least one example"):
         scorer.fit([], time_split=1.0)
@@ -288,7 +288,7 @@ def test_what_is_no_example_is_named_by_its_kind_alone(scorer):
         with pytest.raises(BadInput, match=words) as caught:
             scorer.fit(given, time_split=1.0)
         assert "secret" not in str(caught.value)
-    with pytest.raises(BadInput, match="history must be an ItemHistory, got one list"):
+    with pytest.raises(BadInput, match=r"^history must be an ItemHistory, got one list"):
         scorer.fit([good], time_split=1.0, history=[])
 
 

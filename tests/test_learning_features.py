@@ -1,6 +1,8 @@
 """Features of many moments at once are those of one moment at a time."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from vibrator.errors import BadInput
 from vibrator.pipeline import SliderScorer
 from vibrator.pipeline.co_engagement import agreement
 from vibrator.pipeline.examples import Example
-from vibrator.pipeline.features import AT, NAMES, Offer, Seen, table
+from vibrator.pipeline.features import AT, MEANINGS, NAMES, Offer, Seen, table
 from vibrator.pipeline.gathering import gather
 from vibrator.pipeline.glance import glance
 from vibrator.pipeline.item_history import ItemHistory
@@ -164,6 +166,12 @@ def test_features_are_what_their_meanings_say(scorer):
     }
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=2e-5), name
+
+
+def test_the_page_tells_what_every_feature_means():
+    page = (Path(__file__).parents[1] / "docs" / "learning.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE))
+    assert {name: told.get(name) for name in MEANINGS} == MEANINGS
 
 
 def test_what_happens_later_changes_no_feature(scorer):

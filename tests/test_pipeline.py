@@ -257,7 +257,7 @@ def test_pairs_score_each_person_with_their_own_content(scorer):
             [o.probability for o in one.values()], abs=1e-6
         )
         assert batch[i]["depth"].probability == pytest.approx(one["depth"].probability, abs=1e-6)
-    with pytest.raises(BadInput, match="pairs"):
+    with pytest.raises(BadInput, match=r"^pairs"):
         scorer.score_batch(list(PEOPLE.values()), ["only one"], pairs=True)
 
 
@@ -297,7 +297,7 @@ def test_diversity_prefers_what_is_unlike_the_items_above(scorer):
     texts = [CONTENT["trails"]] * 3 + [CONTENT["kitchen"]]
     spread = scorer.rank(actions_of("chioma"), texts, 2, diversity=0.8)
     assert [row.item for row in spread] == [0, 3]
-    with pytest.raises(BadInput, match="diversity"):
+    with pytest.raises(BadInput, match=r"^diversity"):
         scorer.rank(actions_of("chioma"), texts, 2, diversity=1.5)
 
 
@@ -444,35 +444,35 @@ def test_vectors_that_are_not_finite_are_refused_wherever_they_come_from(method)
 def test_a_profile_of_another_width_is_refused():
     profile = Profile()
     profile.add([UserAction("read", "up")], np.ones((1, 3)))
-    with pytest.raises(BadInput, match="a profile must be 2 wide"):
+    with pytest.raises(BadInput, match=r"^a profile must be 2 wide"):
         SliderScorer(Plain(), {"s": [3.0, 4.0]}).score(profile, "up")
 
 
 def test_what_cannot_score_is_refused_when_the_scorer_is_made():
     for encoder in ("embedded", None):
-        with pytest.raises(BadInput, match="encoder must have encode_actions and encode_items"):
+        with pytest.raises(BadInput, match=r"^encoder must have encode_actions and encode_items"):
             SliderScorer(encoder, SLIDERS)
-    with pytest.raises(BadInput, match="calibrator of 's' must have transform, got 3"):
+    with pytest.raises(BadInput, match=r"^calibrator of 's' must have transform, got 3"):
         SliderScorer(Plain(), {"s": [3.0, 4.0]}, calibrators={"s": 3})
     with pytest.raises(BadInput, match="must have encode_sliders"):
         SliderScorer(Plain(), {"s": "words"}).score([UserAction("read", "up")], "up")
-    with pytest.raises(BadInput, match="base feature weights must map"):
+    with pytest.raises(BadInput, match=r"^base feature weights must map"):
         SliderScorer(ENCODER, SLIDERS, [0.5, 0.5])
 
 
 def test_what_is_no_list_is_refused(scorer):
     actions = actions_of("ada")
     for items in (None, 3):
-        with pytest.raises(BadInput, match="items must be a list"):
+        with pytest.raises(BadInput, match=r"^items must be a list"):
             scorer.rank(actions, items, 1)
     for people in (None, actions[0]):
-        with pytest.raises(BadInput, match="people must be a list"):
+        with pytest.raises(BadInput, match=r"^people must be a list"):
             scorer.score_batch(people, ["text"])
 
 
 @pytest.mark.parametrize("k", [-1, 1.5, "1", None, True])
 def test_a_k_that_counts_nothing_is_refused(scorer, k):
-    with pytest.raises(BadInput, match="k must be a whole number from 0"):
+    with pytest.raises(BadInput, match=r"^k must be a whole number from 0"):
         scorer.rank(actions_of("ada"), ["text"], k)
 
 

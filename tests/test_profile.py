@@ -336,7 +336,7 @@ def test_sums_made_elsewhere_count_as_if_their_events_had_come_one_by_one():
     assert alone.at(NOW).recency_hours == pytest.approx((NOW - anchor) / timedelta(hours=1))
     assert (alone.dimensions, alone.events) == (rows.shape[1], 40)
     for wrong, when in ((sums[0], 0.0), (sums[:1], 0.0), (sums, np.inf)):
-        with pytest.raises(BadInput, match="sums need two rows and a time"):
+        with pytest.raises(BadInput, match=r"^sums need two rows and a time"):
             Profile().add_sums(wrong, when, {})
 
 
@@ -374,11 +374,11 @@ def test_stored_actions_keep_all_that_they_were():
 def test_torn_bytes_are_refused_wherever_they_tear():
     content = Profile.from_actions(log(3), ENCODER).to_bytes()
     for torn in (content[:3], content[:40], content[:-1], content[: len(content) // 2]):
-        with pytest.raises(ArtefactError, match="not a profile, or torn"):
+        with pytest.raises(ArtefactError, match=r"^not a profile, or torn"):
             Profile.from_bytes(torn)
     with pytest.raises(ArtefactError, match="must end where it says, got 1 bytes more"):
         Profile.from_bytes(content + b"x")
-    with pytest.raises(ArtefactError, match="profile format 7 is not 1"):
+    with pytest.raises(ArtefactError, match=r"^profile format 7 is not 1"):
         Profile.from_bytes(content.replace(b'"format":1', b'"format":7'))
     for kind in (bytearray, memoryview):
         assert Profile.from_bytes(kind(content)).to_bytes() == content
@@ -424,7 +424,7 @@ def test_vectors_of_another_encoder_do_not_mix():
 def test_half_lives_must_be_in_order():
     day = timedelta(days=1)
     for fast, slow in ((2 * day, day), (timedelta(0), day), (-day, day), (day, 3)):
-        with pytest.raises(BadInput, match="half-lives"):
+        with pytest.raises(BadInput, match=r"^half-lives"):
             Profile(fast=fast, slow=slow)
     assert Profile(fast=day, slow=day).slow == day
     for other in (Profile(fast=2 * day), Profile(slow=2 * day)):
@@ -434,7 +434,7 @@ def test_half_lives_must_be_in_order():
 
 @pytest.mark.parametrize("rows", [np.ones((2, 4)), np.ones(4), np.ones((1, 2, 4))])
 def test_an_action_needs_a_row(rows):
-    with pytest.raises(BadInput, match="1 actions need as many rows"):
+    with pytest.raises(BadInput, match=r"^1 actions need as many rows"):
         Profile().add(log(1), rows)
 
 
@@ -466,15 +466,15 @@ def test_a_weighted_embedding_takes_weights_as_they_are_and_needs_some():
 
 @pytest.mark.parametrize("temperature", [-1.0, float("nan"), float("inf"), "hot", None])
 def test_a_weight_temperature_that_is_none_is_refused(temperature):
-    with pytest.raises(BadInput, match="weight_temperature"):
+    with pytest.raises(BadInput, match=r"^weight_temperature"):
         weighted_user_embedding(ENCODER, log(2), temperature)
 
 
 def test_what_is_no_list_of_actions_makes_no_profile():
     for actions in (None, log(1)[0]):
-        with pytest.raises(BadInput, match="actions must be a list"):
+        with pytest.raises(BadInput, match=r"^actions must be a list"):
             Profile.from_actions(actions)
-    with pytest.raises(BadInput, match="half-lives must satisfy"):
+    with pytest.raises(BadInput, match=r"^half-lives must satisfy"):
         Profile(fast=3)
 
 

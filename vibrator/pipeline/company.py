@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Places = NDArray[np.intp]
 
-SIGNALS = {
-    "popularity": "how many touched it",
-    "lately": "how many touched it within the last weeks",
-    "stage": "how much more it is touched so long after a person began than at other times",
-    "same_hour": "how often it was touched within minutes of the person's newest items",
-    "same_minute": "the same, within seconds",
-    "ever": "how often people who touched the person's items touched it at all",
-    "kindred": "the same, people who touch everything counting less",
-    "alike": "how much its words are like those of the person's newest items",
-}
+SIGNALS = (
+    "popularity",  # how many touched it
+    "lately",  # how many touched it within the last weeks
+    "stage",  # how much more it is touched so long after a person began than at other times
+    "same_hour",  # how often it was touched within minutes of the person's newest items
+    "same_minute",  # the same, within seconds
+    "ever",  # how often people who touched the person's items touched it at all
+    "kindred",  # the same, people who touch everything counting less
+    "alike",  # how much its words are like those of the person's newest items
+)
 HOUR, MINUTE = 600.0, 60.0  # half-lives of how far apart in time is together, seconds
 LATELY = 14 * 86_400.0  # half-life of recent popularity, seconds
 LONG_AGO = 10  # half-lives after which nothing is left of it

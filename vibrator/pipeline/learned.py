@@ -53,10 +53,10 @@ class Learned:
     agreement: Any
     segments: tuple[str, ...]
     whole: bool
-    position: float = 0.0  # what position is held at when scoring
-    calibrator: PlattCalibrator | None = None  # of log odds; none while outcomes are few
-    bounds: VennAbersCalibrator | None = None
-    least_spread: float = 0.0  # of log odds, where neither model nor bounds know how sure they are
+    position: float  # what position is held at when scoring
+    calibrator: PlattCalibrator | None  # of log odds; none while outcomes are few
+    bounds: VennAbersCalibrator | None
+    least_spread: float  # of log odds, where neither model nor bounds know how sure they are
 
     def spread(self, table: Table) -> Floats:
         """Standard deviation of the log odds."""
