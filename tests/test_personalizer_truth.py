@@ -231,7 +231,7 @@ def test_words_that_two_left_in_two_ways_leave_no_vector(way, tmp_path):
         app.profile(user)
     if way == "forget":
         gone = [app.forget(user).removed["vectors"] for user in (ADA, "bruno")]
-        assert gone == [0, 2]  # what somebody else shares stays until they go too
+        assert gone == [1, 1]  # each takes along what nobody else left in that way
     else:
         app.clock.now += timedelta(days=2)
         assert app.expire(timedelta(days=1)).removed["vectors"] == 2

@@ -42,12 +42,12 @@ from vibrator.personalizer.keeping import sliders_of
 from vibrator.personalizer.learning import Learner
 from vibrator.personalizer.portraits import Portrait, Report, Tally, portray
 from vibrator.personalizer.rebuilding import ENCODER_NOTE
-from vibrator.personalizer.remembering import remembering
+from vibrator.personalizer.remembering import remembering, vectors_of
 from vibrator.pipeline import Ranking, Scores, SliderScorer
 from vibrator.profile import Profile
 from vibrator.rewards import PUBLISHED_REWARDS, RewardMap
 from vibrator.stores import Item, Store, Which, open_store
-from vibrator.stores.journal import ACTION, to_action
+from vibrator.stores.journal import ACTION
 from vibrator.stores.ports import DEFAULT_TENANT, require_durable
 
 HISTORY = 200  # newest decisions that guards and policies may look at
@@ -155,7 +155,8 @@ class Personalizer:
         On return they are safe. What has no time is stamped by the clock; an id seen before is
         not counted twice; chat turns of other roles are not the user's and are passed over.
         """
-        return self.store.events.append(events_of(self._who(user), actions, self._now()))
+        events = events_of(require_text("user", user), actions, self._now())
+        return self.store.events.append(events)  # which knows who was merged
 
     def set_consent(
         self,
@@ -175,8 +176,8 @@ class Personalizer:
 
         From now on the anonymous id means the known user.
         """
-        require_text("anonymous", anonymous)
-        return people.merge(self.store, anonymous, require_text("known", known), self._now())
+        who = require_text("anonymous", anonymous), require_text("known", known)
+        return self.store.merge(*who, at=self._now())
 
     def score(
         self, user: str, items: Any, context: Mapping[str, Any] | None = None
@@ -306,9 +307,7 @@ class Personalizer:
 
     def forget(self, user: str) -> forgetting.Receipt:
         """Remove everything about the user, and say what was done; see Receipt."""
-        who = self._who(user)
-        users = [who, *people.aliases(self.store, who)]
-        receipt = forgetting.forget(self.store, self.encoder, users, self._now())
+        receipt = forgetting.forget(self.store, self.encoder, self._who(user), self._now())
         self._start_afresh()
         return receipt
 
@@ -323,7 +322,8 @@ class Personalizer:
     def export(self, user: str) -> dict[str, Any]:
         """Everything kept about the user, as plain values for JSON."""
         who = self._who(user)
-        return {**exported(self.store, who), "profile": self.profile(who).to_dict()}
+        everybody = people.names_of(self.store, who)
+        return {**exported(self.store, everybody), "profile": self.profile(who).to_dict()}
 
     def refresh(self, users: Iterable[str]) -> int:
         """Bring profiles up to date ahead of need, so that the next score has less to fold."""
@@ -332,6 +332,7 @@ class Personalizer:
     def rebuild(self) -> int:
         """Fold every profile and the policy anew from the log; how many users there are."""
         now, count = self._now(), 0
+        people.finish_merges(self.store)
         for user in self.store.users():
             self._folding.rebuild(user, now)
             count += 1
@@ -367,8 +368,7 @@ class Personalizer:
     def _past(self, user: str, now: datetime) -> dict[str, Any]:
         recent = Which(users=(user,), newest=HISTORY)
         done = Which(users=(user,), kinds=(ACTION,), until=now, latest=LATEST)
-        actions = [to_action(event) for event in self.store.events.read(done)]
-        vectors = self.encoder.encode_actions(actions)
+        actions, vectors = vectors_of(self.store, self.encoder, [*self.store.events.read(done)])
         return {
             "history": tuple(self.store.decisions.decisions(recent)),
             "outcomes": tuple(outcome for *_, outcome in self.store.decisions.outcomes(recent)),

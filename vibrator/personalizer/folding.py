@@ -8,8 +8,9 @@ from itertools import takewhile
 from typing import Any
 
 from vibrator.errors import VersionConflict
+from vibrator.personalizer.remembering import vectors_of
 from vibrator.profile import FAST, SLOW, Profile
-from vibrator.stores.journal import ACTION, to_action
+from vibrator.stores.journal import ACTION
 from vibrator.stores.ports import Event, Snapshot, Store, Which
 
 SAVED_AFTER = 16  # events folded since the snapshot that make a new one worth its write
@@ -70,8 +71,7 @@ class Folding:
 
     def _add(self, profile: Profile, events: Sequence[Event]) -> None:
         if events:
-            actions = [to_action(event) for event in events]
-            vectors = self._encoder.encode_actions(actions)
+            actions, vectors = vectors_of(self._store, self._encoder, events)
             profile.add(actions, vectors, fingerprint=self._encoder.fingerprint)
 
     def _save(self, over: Snapshot, profile: Profile, seq: int) -> bool:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-from vibrator.actions import UserAction
+import numpy as np
+
+from vibrator.encoders.cached import KEY_BYTES
 from vibrator.errors import BadInput, StoreError
+from vibrator.personalizer import people
 from vibrator.personalizer.fitting import FITTED_NOTE, STALE_NOTE
 from vibrator.personalizer.learning import FORGOTTEN_NOTE
-from vibrator.personalizer.remembering import cache_keys
-from vibrator.stores.journal import ACTION, DECISION, OUTCOME, to_action
-from vibrator.stores.ports import Store, Which
+from vibrator.personalizer.remembering import cache_keys, kinds_of, own_keys
+from vibrator.stores.halves import key_bytes
+from vibrator.stores.journal import ACTION, DECISION, OUTCOME
+from vibrator.stores.ports import Erased, Event, Store, Which
 
-PASSING = Which(kinds=(ACTION, DECISION, OUTCOME))  # consents and merges do not wear off
+PASSING = (ACTION, DECISION, OUTCOME)  # consents and merges do not wear off
+ATTEMPTS = 5  # at removing what keeps coming in
+AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,25 +47,60 @@ class Receipt:
         return asdict(self) | {"at": self.at.isoformat(), "removed": dict(self.removed)}
 
 
-def forget(store: Store, encoder: Any, users: Sequence[str], now: datetime) -> Receipt:
-    """Remove the users' events, profiles, cached vectors, decisions and rows derived from them."""
-    which = Which(users=tuple(users), kinds=(ACTION,))
-    keys = cache_keys(encoder, map(to_action, store.events.read(which)))
-    shared = store.shared(list(set(keys.values())), without=users)
-    own = [key for key, text in keys.items() if text not in shared]
-    erased = store.erase(users, own, before=None)
+def forget(store: Store, encoder: Any, user: str, now: datetime) -> Receipt:
+    """Remove the user's events, profile, cached vectors, decisions and rows derived from them.
+
+    What comes in meanwhile stays behind at first, with its vectors, and is removed next.
+    """
+    users: dict[str, None] = {}  # in the order in which they were found
+    done = _Done()
+    for _ in range(ATTEMPTS):
+        users |= dict.fromkeys(people.names_of(store, user))
+        named = tuple(users)
+        last = _last_place(store)
+        kinds = kinds_of(store.events.read(Which(users=named, kinds=(ACTION,))))
+        keys = own_keys(store, encoder, kinds, without=named)
+        done.add(store.erase(named, keys, upto=last))
+        if _nothing_left(store, named, encoder.fingerprint):
+            return done.receipt(store, named, now, verified=True)
+    raise StoreError("rows keep coming in while their user is being forgotten: forget again")
+
+
+def _last_place(store: Store) -> int:
+    return next((event.seq for event in store.events.read(Which(newest=1))), 0)
+
+
+def _nothing_left(store: Store, users: Sequence[str], fingerprint: str) -> bool:
     left = next(store.events.read(Which(users=tuple(users))), None)
-    kept = store.profiles.load(users, fingerprint=encoder.fingerprint)
-    if left is not None or any(snapshot.body for snapshot in kept):
-        raise StoreError("rows came in while their user was being forgotten: forget again")
-    return Receipt(
-        users=tuple(users),
-        at=now,
-        removed=erased.rows,
-        verified=erased.complete,
-        stale=start_over(store),
-        pending=erased.pending,
-    )
+    kept = store.profiles.load(users, fingerprint=fingerprint)
+    return left is None and not any(snapshot.body for snapshot in kept)
+
+
+class _Done:
+    """What several rounds of removing add up to."""
+
+    def __init__(self) -> None:
+        self.rows: Counter[str] = Counter()
+        self.pending: tuple[str, ...] = ()
+        self.complete = True
+
+    def add(self, erased: Erased) -> None:
+        """One more; only the last rewriting of files counts."""
+        self.rows.update(erased.rows)
+        self.pending, self.complete = erased.pending, erased.complete
+
+    def receipt(
+        self, store: Store, users: tuple[str, ...], now: datetime, *, verified: bool
+    ) -> Receipt:
+        """What was done, after which policies and fits have to start over."""
+        return Receipt(
+            users=users,
+            at=now,
+            removed=dict(self.rows),
+            verified=verified and self.complete,
+            stale=start_over(store),
+            pending=self.pending,
+        )
 
 
 def moment_before(now: datetime, older_than: timedelta) -> datetime:
@@ -68,6 +111,8 @@ def moment_before(now: datetime, older_than: timedelta) -> datetime:
     Traceback (most recent call last):
     vibrator.errors.BadInput: older_than must not be a negative timedelta, got -1 day, 0:00:00
     """
+    if not isinstance(older_than, timedelta):
+        raise BadInput(f"older_than must be a timedelta, got {older_than!r}")
     if older_than < timedelta(0):
         raise BadInput(f"older_than must not be a negative timedelta, got {older_than}")
     try:
@@ -79,25 +124,39 @@ def moment_before(now: datetime, older_than: timedelta) -> datetime:
 
 
 def expire(store: Store, encoder: Any, before: datetime, now: datetime) -> Receipt:
-    """Remove everybody's actions, decisions and outcomes from before a moment."""
-    old: dict[tuple[str, str], UserAction] = {}
-    young: set[str] = set()
-    for event in store.events.read(Which(kinds=(ACTION,))):
-        if event.at < before:
-            action = to_action(event)
-            old[action.action_type, action.content] = action
-        else:
-            young.add(event.text)
-    own = list(cache_keys(encoder, [a for a in old.values() if a.content not in young]))
-    erased = store.erase((), own, before=before)
-    return Receipt(
-        users=(),
-        at=now,
-        removed=erased.rows,
-        verified=erased.complete and all(e.at >= before for e in store.events.read(PASSING)),
-        stale=start_over(store),
-        pending=erased.pending,
-    )
+    """Remove everybody's actions, decisions and outcomes from before a moment.
+
+    An outcome goes with its decision, however late it came.
+    """
+    older = Which(kinds=PASSING, until=before - datetime.resolution)
+    done, verified = _Done(), False
+    for _ in range(ATTEMPTS):
+        last = _last_place(store)
+        keys = _outdated(store, encoder, before)
+        done.add(store.erase((), keys, before=before, upto=last))
+        verified = next(store.events.read(older), None) is None
+        if verified:
+            break
+    return done.receipt(store, (), now, verified=verified)
+
+
+def _outdated(store: Store, encoder: Any, before: datetime) -> Iterator[str]:
+    """The keys of vectors that only old actions lead to.
+
+    Logs are long: of an action no more is held than its key.
+    """
+    old, young = bytearray(), bytearray()
+    actions = store.events.read(Which(kinds=(ACTION,)))
+    while some := list(islice(actions, AT_ONCE)):
+        old += _digests(encoder, (e for e in some if e.at < before))
+        young += _digests(encoder, (e for e in some if e.at >= before))
+    kind = f"S{KEY_BYTES}"
+    gone = np.setdiff1d(np.frombuffer(old, kind), np.frombuffer(young, kind)).tobytes()
+    return (gone[start : start + KEY_BYTES].hex() for start in range(0, len(gone), KEY_BYTES))
+
+
+def _digests(encoder: Any, events: Iterable[Event]) -> bytes:
+    return b"".join(key_bytes(list(cache_keys(encoder, kinds_of(events)))))
 
 
 def start_over(store: Store) -> tuple[str, ...]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from vibrator.decisions import Consent
-from vibrator.errors import BadInput
 from vibrator.stores.journal import CONSENT, MERGE, from_consent, to_consent
-from vibrator.stores.ports import Event, Store, Which
+from vibrator.stores.ports import Store, Which
 
 
 def resolve(store: Store, user: str) -> str:
@@ -16,22 +13,17 @@ def resolve(store: Store, user: str) -> str:
     return next((event.user_id for event in merges), user)
 
 
-def aliases(store: Store, user: str) -> list[str]:
-    """The ids that were merged into this user."""
+def names_of(store: Store, user: str) -> list[str]:
+    """The user's id, and the ids that were merged into it."""
     merges = store.events.read(Which(users=(user,), kinds=(MERGE,)))
-    return [event.event_id for event in merges]
+    return [user, *(event.event_id for event in merges)]
 
 
-def merge(store: Store, anonymous: str, known: str, at: datetime) -> int:
-    """Give the anonymous user's history to the known one, from now on too; how much moved."""
-    target = resolve(store, known)
-    if target == anonymous:
-        raise BadInput(f"{anonymous!r} cannot be merged into itself ({known!r} is the same person)")
-    if resolve(store, anonymous) not in {anonymous, target}:
-        raise BadInput(f"{anonymous!r} was merged into somebody else already, not {known!r}")
-    merged = Event(event_id=anonymous, user_id=target, at=at, kind=MERGE)
-    store.events.append([merged])  # first: what comes in meanwhile goes to the known user
-    return store.merge(anonymous, target)
+def finish_merges(store: Store) -> None:
+    """Give to the known users what merges of earlier releases, cut off half-way, left behind."""
+    for merge in store.events.read(Which(kinds=(MERGE,))):
+        if next(store.events.read(Which(users=(merge.event_id,))), None) is not None:
+            store.merge(merge.event_id, merge.user_id, at=merge.at)
 
 
 def consents(store: Store, user: str) -> tuple[Consent, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from vibrator.actions import ACTION_TYPES, UserAction, action_type
+from vibrator.actions import UserAction, action_type
 from vibrator.encoder import InstructionalEncoder, Role
 from vibrator.encoders.cached import CachedModel, VectorCache, VectorKind
 from vibrator.encoders.ports import is_instant
+from vibrator.stores.journal import ACTION, to_action
+from vibrator.stores.ports import Event, Store, Which
 
 
 def remembering(encoder: Any, cache: VectorCache) -> Any:
@@ -32,25 +33,47 @@ def remembering(encoder: Any, cache: VectorCache) -> Any:
     return twin
 
 
-def cache_keys(encoder: Any, actions: Iterable[UserAction]) -> dict[str, str]:
-    """Key to text, of every vector that these actions, or others of their words, have left.
+def kinds_of(events: Iterable[Event]) -> set[tuple[str, str]]:
+    """What vectors of actions depend on: the type, and the words."""
+    return {(event.body["type"], event.text) for event in events}
 
-    The cache knows a text once for each type of action: somebody else, gone since, may have left
-    another one than these actions did.
-    """
+
+def cache_keys(encoder: Any, kinds: Collection[tuple[str, str]]) -> set[str]:
+    """The keys of the vectors that actions of these types and words have left."""
     if not isinstance(encoder, InstructionalEncoder):
-        return {}
+        return set()
     model = encoder.model
     kind = VectorKind(model.name, model.revision, model.dimensions, encoder.config.precision)
-    types: dict[str, set[str]] = {}
-    for action in actions:
-        types.setdefault(action.content, set()).add(action.action_type)
-    roles = {
-        name: Role(encoder.action_instruction, action_type(name).wording)
-        for name in {*ACTION_TYPES, *chain.from_iterable(types.values())}
-    }
-    return {
-        kind.key(roles[name].instruction, roles[name].sentence(text)): text
-        for text, named in types.items()
-        for name in {*ACTION_TYPES, *named}
-    }
+    named = {name for name, _ in kinds}
+    roles = {name: Role(encoder.action_instruction, action_type(name).wording) for name in named}
+    return {kind.key(roles[name].instruction, roles[name].sentence(text)) for name, text in kinds}
+
+
+def own_keys(
+    store: Store, encoder: Any, kinds: set[tuple[str, str]], *, without: Sequence[str]
+) -> list[str]:
+    """The keys of these vectors that nobody else's actions lead to: they are their users' own."""
+    theirs = store.shared(list({text for _, text in kinds}), without=without)
+    return list(cache_keys(encoder, kinds) - cache_keys(encoder, theirs))
+
+
+def vectors_of(store: Store, encoder: Any, events: Sequence[Event]) -> tuple[list[UserAction], Any]:
+    """The events as actions, and their vectors.
+
+    Vectors of events that were forgotten meanwhile, by another process say, are not left behind in
+    the store: who forgets cannot know of those that come after.
+    """
+    actions = [to_action(event) for event in events]
+    vectors = encoder.encode_actions(actions)
+    if actions and _keeps(encoder):
+        ids = tuple(event.event_id for event in events)
+        alive = {e.event_id for e in store.events.read(Which(kinds=(ACTION,), ids=ids))}
+        gone = kinds_of(event for event in events if event.event_id not in alive)
+        if gone:
+            store.erase((), own_keys(store, encoder, gone, without=()))
+    return actions, vectors
+
+
+def _keeps(encoder: Any) -> bool:
+    model = getattr(encoder, "model", None) if isinstance(encoder, InstructionalEncoder) else None
+    return isinstance(model, CachedModel)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from vibrator.errors import BadInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+KEYS_AT_ONCE = 10_000
 
 
 def key_bytes(keys: Sequence[str]) -> list[bytes]:
@@ -23,6 +26,17 @@ def key_bytes(keys: Sequence[str]) -> list[bytes]:
         return [bytes.fromhex(key) for key in keys]
     except (TypeError, ValueError):
         raise BadInput(f"keys must be digests in hex, got {list(keys)[:3]!r}") from None
+
+
+def in_chunks(keys: Iterable[str], size: int = KEYS_AT_ONCE) -> Iterator[list[bytes]]:
+    """The digests behind many keys, so many at once.
+
+    >>> [len(some) for some in in_chunks(["00", "01", "02"], 2)]
+    [2, 1]
+    """
+    rest = iter(keys)
+    while some := list(islice(rest, size)):
+        yield key_bytes(some)
 
 
 def half_rows(names: Sequence[str], vectors: NDArray[np.floating]) -> NDArray[np.float16]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -153,9 +153,9 @@ class LayeredStore:
             count += self._beside.catalogue.reencode(encode, fingerprint=fingerprint)
         return count
 
-    def merge(self, anonymous: str, known: str) -> int:
-        """Give one user's rows to another; how many events moved."""
-        moved = self._store.merge(anonymous, known)
+    def merge(self, anonymous: str, known: str, *, at: datetime) -> int:
+        """Give one user's rows to another, from now on too; how many events moved."""
+        moved = self._store.merge(anonymous, known, at=at)
         if self._cache is not None:
             with suppress(StoreUnavailable):  # nobody asks for the old id any more
                 self._cache.profiles.drop([anonymous])
@@ -164,31 +164,36 @@ class LayeredStore:
     def erase(
         self,
         user_ids: Sequence[str],
-        vector_keys: Sequence[str] = (),
+        vector_keys: Iterable[str] = (),
         *,
         before: datetime | None = None,
+        upto: int | None = None,
     ) -> Erased:
         """Remove rows from the store, and then what the cache holds of them."""
-        erased = self._store.erase(user_ids, vector_keys, before=before)
+        if before is None:
+            vector_keys = list(vector_keys)
+        erased = self._store.erase(user_ids, vector_keys, before=before, upto=upto)
         if self._cache is None:
             return erased
         try:
-            if before is not None:
-                self._cache.clear()
             self._cache.profiles.drop(user_ids)
-            self._cache.vectors.drop(vector_keys)
+            self._cache.clear() if before is not None else self._cache.vectors.drop(vector_keys)
             left = self._cache.rewrite()
         except StoreUnavailable as error:
             left = f"{error}; what it holds of these users is still there: forget again"
             return replace(erased, pending=(*erased.pending, left), complete=False)
         return replace(erased, pending=(*erased.pending, left))
 
+    def personal_rows(self, user_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """What other components keep about these users, by table."""
+        return self._store.personal_rows(user_ids)
+
     def compact(self) -> tuple[str, ...]:
         """Rewrite the durable store's files without what was deleted."""
         return self._store.compact()
 
-    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
-        """Those of the texts that other users wrote too."""
+    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[tuple[str, str]]:
+        """Those of the texts that other users left too, each behind the type of their action."""
         return self._store.shared(texts, without=without)
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from vibrator.errors import BadInput
 
 Vectors = NDArray[np.float32]
 DEFAULT_TENANT = "default"
+MAX_SEQ = 2**63 - 1  # behind every place in a log
 PORTS = ("events", "profiles", "vectors", "catalogue", "decisions")
 DURABLE = (*PORTS, "note", "set_note", "erase", "compact")
 
@@ -129,7 +130,11 @@ class EventLog(Protocol):
     """An append-only log, idempotent by (kind, event id)."""
 
     def append(self, events: Sequence[Event]) -> int:
-        """Keep the events that are new, all or none; on return they are safe. How many were new."""
+        """Keep the events that are new, all or none; on return they are safe. How many were new.
+
+        Those of somebody who was merged are kept as the known user's, found out in the same step:
+        one that comes while its user is being merged is never left behind.
+        """
         ...
 
     def read(self, which: Which) -> Iterator[Event]:
@@ -234,29 +239,41 @@ class Store(Protocol):
         """Replace everything another encoder made: items get new vectors, the rest is dropped."""
         ...
 
-    def merge(self, anonymous: str, known: str) -> int:
-        """Give one user's rows to another; how many events moved."""
+    def merge(self, anonymous: str, known: str, *, at: datetime) -> int:
+        """Give one user's rows to another, from now on too; how many events moved.
+
+        All in one step, with an event of kind MERGE that says so: its id is the anonymous user, its
+        user the known one, or whom that one was merged into. Who was merged into somebody else
+        already, or is the known user, is refused (BadInput). Actions move to the end of the log.
+        """
         ...
 
     def erase(
         self,
         user_ids: Sequence[str],
-        vector_keys: Sequence[str] = (),
+        vector_keys: Iterable[str] = (),
         *,
         before: datetime | None = None,
+        upto: int | None = None,
     ) -> Erased:
-        """Remove the users' rows and the cached vectors.
+        """Remove the users' rows and the cached vectors, all in one step.
 
-        With `before`, remove everybody's older actions, decisions and outcomes instead.
+        With `before`, remove everybody's older actions, decisions and outcomes instead, and what
+        came of decisions that are gone. With `upto`, events behind that place in the log stay: the
+        caller has not seen them, and does not know their vectors.
         """
+        ...
+
+    def personal_rows(self, user_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """What other components keep about these users, by table, as plain values for JSON."""
         ...
 
     def compact(self) -> tuple[str, ...]:
         """Rewrite files without what was deleted; what could not be done is said."""
         ...
 
-    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
-        """Those of the texts that other users wrote too."""
+    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[tuple[str, str]]:
+        """Those of the texts that other users left too, each behind the type of their action."""
         ...
 
     def close(self) -> None:

@@ -38,3 +38,11 @@ def require_same_width(queries: NDArray[np.float32], dimensions: int) -> None:
     """Queries are as wide as the vectors that they are compared with."""
     if queries.shape[1] != dimensions:
         raise BadInput(f"queries must have {dimensions} dimensions, got {queries.shape[1]}")
+
+
+def require_mergeable(anonymous: str, known: str, already: str | None, target: str) -> None:
+    """Nobody is merged into themselves, or into a second person; `target` is who `known` is now."""
+    if target == anonymous:
+        raise BadInput(f"{anonymous!r} cannot be merged into itself ({known!r} is the same person)")
+    if already not in {None, target}:
+        raise BadInput(f"{anonymous!r} was merged into somebody else already, not {known!r}")

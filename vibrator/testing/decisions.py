@@ -14,12 +14,12 @@ Adapter = Callable[[str], DecisionLog]
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 
 
-def decision(name: str, user: str = "ada") -> Decision:
+def decision(name: str, user: str = "ada", at: datetime = NOW) -> Decision:
     """A decision with every field filled."""
     return Decision(
         decision_id=name,
         user_id=user,
-        at=NOW,
+        at=at,
         candidates=("grpc", "cake"),
         chosen=("grpc",),
         arm="grpc",

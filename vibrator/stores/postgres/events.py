@@ -15,15 +15,17 @@ COLUMNS = "seq, user_id, kind, event_id, at, text, body::text"
 # One appender a tenant at a time: a place in the log is then never handed out before an earlier
 # one is there to be read, and a reader that goes on from its last place misses nothing.
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('vibrator events ' || %s, 0))"
+# Who was merged is asked on the way, in the statement itself, which the turn lets see every merge.
+MERGED = "SELECT user_id FROM events WHERE tenant = %s AND kind = 'merge' AND event_id ="
 APPEND_ONE = (
-    "INSERT INTO events (tenant, user_id, kind, event_id, at, text, body)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+    "INSERT INTO events (tenant, user_id, kind, event_id, at, text, body)"  # noqa: S608 - constants
+    f" VALUES (%s, coalesce(({MERGED} %s), %s), %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
 STAGE = "COPY staged (place, user_id, kind, event_id, at, text, body) FROM STDIN"
 APPEND_STAGED = (
-    "INSERT INTO events (tenant, user_id, kind, event_id, at, text, body)"
-    " SELECT %s, user_id, kind, event_id, at, text, body FROM staged ORDER BY place"
-    " ON CONFLICT DO NOTHING"
+    "INSERT INTO events (tenant, user_id, kind, event_id, at, text, body)"  # noqa: S608 - constants
+    f" SELECT %s, coalesce(({MERGED} staged.user_id), user_id), kind, event_id, at, text, body"
+    " FROM staged ORDER BY place ON CONFLICT DO NOTHING"
 )
 
 
@@ -42,12 +44,13 @@ class PostgresEvents:
         with self._pool.cursor() as cursor:
             cursor.execute(IN_TURN, (self._tenant,))
             if len(rows) == 1:
-                cursor.execute(APPEND_ONE, (self._tenant, *rows[0]))
+                user = rows[0][0]
+                cursor.execute(APPEND_ONE, (self._tenant, self._tenant, user, *rows[0]))
                 return int(cursor.rowcount)
             with cursor.copy(STAGE) as copy:
                 for place, row in enumerate(rows):
                     copy.write_row((place, *row))
-            cursor.execute(APPEND_STAGED, (self._tenant,))
+            cursor.execute(APPEND_STAGED, (self._tenant, self._tenant))
             return int(cursor.rowcount)
 
     def read(self, which: Which) -> Iterator[Event]:

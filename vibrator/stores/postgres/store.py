@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from vibrator.stores.halves import half_rows, key_bytes
+from vibrator.stores.halves import half_rows
 from vibrator.stores.journal import LoggedDecisions
 from vibrator.stores.pages import each_user
-from vibrator.stores.ports import DEFAULT_TENANT, Erased, Item
+from vibrator.stores.ports import DEFAULT_TENANT, MAX_SEQ, Erased, Item
 from vibrator.stores.postgres.catalogue import ENCODER_NOTE, PostgresCatalogue, put_items
 from vibrator.stores.postgres.erasing import compact, erase_before, erase_users
 from vibrator.stores.postgres.events import PostgresEvents
-from vibrator.stores.postgres.merging import merge_rows
+from vibrator.stores.postgres.merging import merge
+from vibrator.stores.postgres.personal import rows_of
 from vibrator.stores.postgres.pool import Pool
 from vibrator.stores.postgres.profiles import PostgresProfiles
 from vibrator.stores.postgres.schema import BUMP, EPOCH, migrate
@@ -95,32 +96,37 @@ class PostgresStore:
             cursor.execute(BUMP, (self.tenant, EPOCH))
         return len(items)
 
-    def merge(self, anonymous: str, known: str) -> int:
-        """Give one user's rows to another; how many events moved."""
+    def merge(self, anonymous: str, known: str, *, at: datetime) -> int:
+        """Give one user's rows to another, from now on too; how many events moved."""
         with self._pool.cursor() as cursor:
-            return merge_rows(cursor, self.tenant, anonymous, known)
+            return merge(cursor, self.tenant, anonymous, known, at)
 
     def erase(
         self,
         user_ids: Sequence[str],
-        vector_keys: Sequence[str] = (),
+        vector_keys: Iterable[str] = (),
         *,
         before: datetime | None = None,
+        upto: int | None = None,
     ) -> Erased:
         """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
-        keys = key_bytes(vector_keys)
+        last = MAX_SEQ if upto is None else upto
         if before is not None:
-            return erase_before(self._pool, self.tenant, before, keys)
-        return erase_users(self._pool, self.tenant, user_ids, keys)
+            return erase_before(self._pool, self.tenant, before, vector_keys, last)
+        return erase_users(self._pool, self.tenant, user_ids, vector_keys, last)
 
-    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
-        """Those of the texts that other users wrote too."""
+    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[tuple[str, str]]:
+        """Those of the texts that other users left too, each behind the type of their action."""
         sql = (
-            "SELECT DISTINCT text FROM events WHERE tenant = %s AND kind = 'action'"
-            " AND text = ANY(%s) AND NOT user_id = ANY(%s)"
+            "SELECT DISTINCT body ->> 'type', text FROM events WHERE tenant = %s"
+            " AND kind = 'action' AND text = ANY(%s) AND NOT user_id = ANY(%s)"
         )
-        rows = self._pool.rows(sql, (self.tenant, list(texts), list(without)))
-        return {text for (text,) in rows}
+        return set(self._pool.rows(sql, (self.tenant, list(texts), list(without))))
+
+    def personal_rows(self, user_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """What other components keep about these users, by table, as plain values for JSON."""
+        with self._pool.cursor() as cursor:
+            return rows_of(cursor, self.tenant, user_ids)
 
     def compact(self) -> tuple[str, ...]:
         """Rewrite the tables' files without what was deleted."""

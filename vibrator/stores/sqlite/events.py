@@ -9,6 +9,7 @@ from vibrator.stores.journal import dump_body, from_micros, micros
 from vibrator.stores.pages import Row, narrowed, ordered, read_pages
 from vibrator.stores.ports import Event, Which
 from vibrator.stores.sqlite.database import Database, marks
+from vibrator.stores.sqlite.merging import merged
 
 LOOKUP = 500  # ids in one SELECT
 APPEND = (
@@ -30,11 +31,14 @@ class SQLiteEvents:
         if not events:
             return 0
         tenant = self._tenant
-        rows = [
+        rows: list[Row] = [
             (tenant, e.user_id, e.kind, e.event_id, micros(e.at), e.text, dump_body(e.body))
             for e in events
         ]
         with self._database.writing() as connection:
+            moved = merged(connection, tenant, list({event.user_id for event in events}))
+            if moved:
+                rows = [(tenant, moved.get(user, user), *rest) for _, user, *rest in rows]
             return connection.executemany(APPEND, rows).rowcount
 
     def read(self, which: Which) -> Iterator[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 from vibrator.stores.journal import LoggedDecisions
 from vibrator.stores.matrix import Matrix, NewIndex
 from vibrator.stores.pages import each_user
-from vibrator.stores.ports import DEFAULT_TENANT, Erased
+from vibrator.stores.ports import DEFAULT_TENANT, MAX_SEQ, Erased
 from vibrator.stores.sqlite.catalogue import SQLiteCatalogue
 from vibrator.stores.sqlite.connection import BUSY_SECONDS, migrate
 from vibrator.stores.sqlite.database import Database, marks
 from vibrator.stores.sqlite.erasing import compact, erase_before, erase_users
 from vibrator.stores.sqlite.events import SQLiteEvents
-from vibrator.stores.sqlite.merging import merge_rows
+from vibrator.stores.sqlite.merging import merge
+from vibrator.stores.sqlite.personal import rows_of
 from vibrator.stores.sqlite.profiles import SQLiteProfiles
 from vibrator.stores.sqlite.reencoding import reencode
 from vibrator.stores.sqlite.schema import COMPONENT, PERSONAL, STEPS
@@ -84,38 +85,42 @@ class SQLiteStore:
         """Replace everything another encoder made: items get new vectors, the rest is dropped."""
         return reencode(self.database, self.tenant, encode, fingerprint)
 
-    def merge(self, anonymous: str, known: str) -> int:
-        """Give one user's rows to another; how many events moved.
-
-        Actions move to the end of the log, so that a profile folded so far takes them in.
-        """
+    def merge(self, anonymous: str, known: str, *, at: datetime) -> int:
+        """Give one user's rows to another, from now on too; how many events moved."""
         with self.database.writing() as connection:
-            return merge_rows(connection, self.tenant, anonymous, known)
+            return merge(connection, self.tenant, anonymous, known, at)
 
     def erase(
         self,
         user_ids: Sequence[str],
-        vector_keys: Sequence[str] = (),
+        vector_keys: Iterable[str] = (),
         *,
         before: datetime | None = None,
+        upto: int | None = None,
     ) -> Erased:
         """Remove the users' rows (with `before`: everybody's older rows) and the cached vectors."""
+        last = MAX_SEQ if upto is None else upto
         if before is not None:
-            return erase_before(self.database, self.tenant, before, vector_keys)
-        return erase_users(self.database, self.tenant, user_ids, vector_keys)
+            return erase_before(self.database, self.tenant, before, vector_keys, last)
+        return erase_users(self.database, self.tenant, user_ids, vector_keys, last)
 
-    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[str]:
-        """Those of the texts that other users wrote too."""
-        found: set[str] = set()
+    def shared(self, texts: Sequence[str], *, without: Sequence[str]) -> set[tuple[str, str]]:
+        """Those of the texts that other users left too, each behind the type of their action."""
+        found: set[tuple[str, str]] = set()
         for start in range(0, len(texts), LOOKUP):
             few = texts[start : start + LOOKUP]
             sql = (
-                "SELECT DISTINCT text FROM events WHERE tenant = ? AND kind = 'action'"  # noqa: S608 - marks only
-                f" AND text IN ({marks(len(few))}) AND user_id NOT IN ({marks(len(without))})"
+                "SELECT DISTINCT json_extract(body, '$.type'), text FROM events"  # noqa: S608 - marks only
+                f" WHERE tenant = ? AND kind = 'action' AND text IN ({marks(len(few))})"
+                f" AND user_id NOT IN ({marks(len(without))})"
             )
-            rows: list[Any] = self.database.rows(sql, (self.tenant, *few, *without))
-            found.update(text for (text,) in rows)
+            found.update(self.database.rows(sql, (self.tenant, *few, *without)))
         return found
+
+    def personal_rows(self, user_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """What other components keep about these users, by table, as plain values for JSON."""
+        with self.database.reading() as connection:
+            return rows_of(connection, self.tenant, user_ids)
 
     def compact(self) -> tuple[str, ...]:
         """Rewrite the file without what was deleted; what could not be done is said."""
