@@ -11,6 +11,7 @@ from vibrator.errors import BadInput, StoreUnavailable, VersionConflict
 from vibrator.personalizer import Personalizer
 from vibrator.stores import open_store
 from vibrator.testing import ProfileStoreContract, VectorCacheContract
+from vibrator.testing.events import NOW
 from vibrator.testing.profiles import load, save
 from vibrator.testing.vectors import ROWS, keys
 
@@ -185,7 +186,7 @@ def test_what_another_encoder_left_in_the_cache_is_passed_by(own_redis, tmp_path
     save(store.profiles, load(store.profiles), b"x")
     own_redis.stop(kill=True)
     store.reencode(lambda texts: np.empty((len(texts), 4)), fingerprint="e2")
-    store.merge("cookie", "bruno")
+    store.merge("cookie", "bruno", at=NOW)
     own_redis.start()
     assert eventually(lambda: store._cache.profiles.load(["nobody"], fingerprint="e2"))
 

@@ -18,7 +18,7 @@ from vibrator.errors import (
 )
 from vibrator.stores import Item, Which
 from vibrator.stores.sqlite import SQLiteStore, connect, migrate, transaction
-from vibrator.testing.events import event
+from vibrator.testing.events import NOW, event
 from vibrator.testing.profiles import load, save
 
 STEPS = ["CREATE TABLE notes (tenant TEXT, user_id TEXT, note TEXT)"]
@@ -163,4 +163,14 @@ def test_filters_know_numbers_beyond_those_of_sqlite(path):
     for where, found in (({"count": {">": 10**19}}, 1), ({"count": {">": 10**30}}, 0)):
         (hits,) = store.catalogue.search(np.eye(1, 4), 5, fingerprint="f", where=where)
         assert len(hits) == found
+    store.close()
+
+
+def test_a_batch_of_many_people_finds_the_one_who_was_merged(path):
+    store = SQLiteStore(path)
+    store.merge("user 7", "ada", at=NOW)
+    store.events.append([event(str(n), f"user {n}") for n in range(1_200)])
+    (hers,) = store.events.read(Which(users=("ada",), kinds=("action",)))
+    assert hers.event_id == "7"
+    assert sum(1 for _ in store.users()) == 1_200
     store.close()

@@ -18,6 +18,8 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import numpy as np
 
@@ -30,6 +32,8 @@ from vibrator.stores import Which
 SLIDERS = {"depth": "detailed technical documentation", "trails": "long mountain trails"}
 ITEMS = {"grpc": "a guide to gRPC", "ridge": "a ridge traverse"}
 USERS = ("ada", "bruno", "chioma")
+KINDS = {"decision": "decision", "outcome": "outcome", "visit": "action", "merge": "merge"}
+NEWEST = 1_000  # events, more than a writer leaves in one life
 TOLD_EVERY = 50  # rounds
 PATIENCE_SECONDS = 120.0  # for a server that recovers
 LIFE_SECONDS = {"sqlite": 0.08, "postgres": 1.0}  # the longest a writer lives after a word
@@ -44,6 +48,8 @@ class Tally:
     lost: int = 0
     doubled: int = 0
     torn_batches: int = 0
+    merges: int = 0
+    left_behind: int = 0
     unlike_rebuild: int = 0
 
 
@@ -52,9 +58,11 @@ def opened(url, encoder):
 
 
 def write_until_killed(url, encoder, number, pipe):
-    """Events, batches, profiles, decisions and outcomes; ids go on the pipe when they are safe."""
+    """Events, batches, profiles, decisions, merges; ids go on the pipe when they are safe."""
     app = opened(url, encoder)
-    step = 0
+    step, visitors = 0, Queue()
+    for kept in (0, 1):
+        Thread(target=visit, args=(app, visitors, number, kept, pipe), daemon=True).start()
     while True:
         step += 1
         user = USERS[step % len(USERS)]
@@ -70,6 +78,28 @@ def write_until_killed(url, encoder, number, pipe):
             acknowledge(pipe, [f"decision {decision.decision_id}"])
             app.outcome(decision.decision_id, "done", outcome_id=f"{number}/{step}")
             acknowledge(pipe, [f"outcome {number}/{step}"])
+        if step % 3 == 0:
+            merge_in_the_middle(app, visitors, f"{number}/{step}", user, pipe)
+
+
+def merge_in_the_middle(app, visitors, name, user, pipe):
+    """Somebody turns out to be a user while two threads log what they do, under either id."""
+    app.observe(f"visitor {name}", UserAction("click", "a hut", action_id=f"{name}/h"))
+    acknowledge(pipe, [f"visit {name}/h"])
+    visitors.put(name)
+    visitors.put(name)
+    app.merge_users(f"visitor {name}", user)
+    acknowledge(pipe, [f"merge visitor {name}"])
+
+
+def visit(app, visitors, number, kept, pipe):
+    """What visitors do while they are being merged."""
+    while True:
+        name = visitors.get()
+        ids = [f"{name}/h{kept}{n}" for n in range(3)]
+        for one in ids:
+            app.observe(f"visitor {name}", UserAction("click", "a hut", action_id=one))
+            acknowledge(pipe, [f"visit {one}"])
 
 
 def acknowledge(pipe, names):
@@ -100,15 +130,16 @@ def one_life(url, encoder, number, life, kill):
 
 def check(app, number, acknowledged, tally):
     """Everything acknowledged is there, once; batches are whole."""
-    kinds = {"action": [], "decision": [], "outcome": []}
+    kinds = {"action": [], "decision": [], "outcome": [], "merge": []}
     for name in acknowledged:
-        kind, _, rest = name.rpartition(" ")
-        kinds[kind or "action"].append(rest)
+        kind, _, rest = name.partition(" ")
+        kinds[KINDS[kind] if rest else "action"].append(rest or name)
     for kind, names in kinds.items():
         which = Which(kinds=(kind,), ids=tuple(names))
         kept = Counter(event.event_id for event in app.store.events.read(which))
         tally.lost += len(set(names) - kept.keys())
         tally.doubled += sum(count - 1 for count in kept.values())
+    check_merges(app, number, tally)
     tally.rounds += 1
     tally.acknowledged += len(acknowledged)
     check_batches(app, number, tally)
@@ -118,13 +149,22 @@ def check(app, number, acknowledged, tally):
 
 def check_batches(app, number, tally):
     sizes = Counter()
-    for event in app.store.events.read(Which(kinds=("action",), newest=400)):
-        round_, step, _ = event.event_id.split("/")
-        if int(round_) == number:
+    for event in app.store.events.read(Which(kinds=("action",), users=USERS, newest=NEWEST)):
+        round_, step, rest = event.event_id.split("/")
+        if int(round_) == number and "h" not in rest:
             sizes[int(step)] += 1
     whole = {step: 20 if step % 5 == 0 else 1 for step in sizes}
     first = min(sizes, default=0)  # may be cut by `newest`
     tally.torn_batches += sum(sizes[s] != whole[s] for s in sizes if s != first)
+
+
+def check_merges(app, number, tally):
+    """Who was merged has nothing left: every event is in a profile, of one id or of the other."""
+    merges = app.store.events.read(Which(kinds=("merge",), users=USERS, newest=NEWEST))
+    visitors = [e.event_id for e in merges if e.event_id.startswith(f"visitor {number}/")]
+    left = app.store.events.read(Which(users=tuple(visitors)))
+    tally.merges += len(visitors)
+    tally.left_behind += sum(1 for _ in left)
 
 
 def compare_with_rebuild(app, tally):
@@ -225,9 +265,8 @@ def main():
     given = parser.parse_args()
     started = time.perf_counter()
     tally = ENGINES[given.engine](given.rounds)
-    Path("/dev/stdout").write_text(
-        json.dumps(asdict(tally) | {"seconds": round(time.perf_counter() - started, 1)}) + "\n"
-    )
+    seconds = round(time.perf_counter() - started, 1)
+    sys.stdout.write(json.dumps(asdict(tally) | {"seconds": seconds}) + "\n")
 
 
 ENGINES = {"sqlite": sqlite_rounds, "postgres": postgres_rounds}
