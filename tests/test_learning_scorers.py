@@ -9,15 +9,17 @@ import pytest
 from vibrator.actions import UserAction
 from vibrator.calibration import calculate_brier_score, calculate_smooth_ece
 from vibrator.decisions import Decision, Outcome
-from vibrator.errors import BadInput
-from vibrator.pipeline import Penalty, SliderScorer
+from vibrator.errors import BadInput, VibratorError
+from vibrator.pipeline import Penalty, SliderScorer, co_engagement
 from vibrator.pipeline.co_engagement import agreement
 from vibrator.pipeline.examples import Example, examples_from_log
-from vibrator.pipeline.features import AT, NAMES
+from vibrator.pipeline.features import AT, NAMES, Offer, Seen, table
 from vibrator.pipeline.fitting import FitReport, figures
 from vibrator.pipeline.gathering import STEPS_OF_TIME, gather
 from vibrator.pipeline.item_history import ItemHistory
+from vibrator.pipeline.models import PooledLogistic, Table
 from vibrator.pipeline.penalties import LOG_ODDS_PER_SCORE
+from vibrator.pipeline.posterior import Posterior
 from vibrator.pipeline.trail import Trail
 from vibrator.pipeline.zero_shot import ZeroShot
 from vibrator.profile import Profile
@@ -308,6 +310,87 @@ def test_examples_come_in_order_of_time_whatever_the_order_given():
     assert not gather(PLAIN, list(planted(3, slider="a"))).whole
 
 
+def people_of_few_facts():
+    """A stranger, somebody known by sums alone, one who only dismissed, one of a single action."""
+    sums = Profile()
+    sums.add_sums([[0.5, 0.1, 0.6], [0.9, 0.3, 1.1]], NOW.timestamp() - 3600.0, {"click": 3})
+    dismissed = [replace(action, action_type="dismiss", weight=-1.0) for action in PERSON]
+    silent = [UserAction("click", "thing 1", 0.0, NOW - timedelta(hours=1)), *PERSON]
+    return [Profile(), sums, dismissed, PERSON[:1], silent]
+
+
+@pytest.mark.parametrize("person", people_of_few_facts())
+def test_one_content_and_many_look_the_same_whoever_the_person_is(person):
+    fitted = fitted_on(PLAIN, "b", count=60)
+    for row in fitted.rank(person, WORDS[:4], 4):
+        alone = fitted.score(person, WORDS[row.item])["a"]
+        assert alone.features == pytest.approx(row.scores["a"].features, abs=1e-9)
+        known = [] if isinstance(person, Profile) else person
+        liked = any(action.weight > 0 for action in known)
+        assert (alone.features["best_similarity"] != 0.0) is liked
+
+
+def test_a_trail_of_nobody_is_a_stranger():
+    empty = Trail([], Circle())
+    asked = list(planted(12))
+    nobody = [replace(example, person=None) for example in asked]
+    before = [replace(example, person=empty.before(example.at)) for example in asked]
+    mixed = [*before[:6], *nobody[6:]]
+    expected = gather(PLAIN, nobody).table.features
+    for given in (before, mixed):
+        assert np.allclose(gather(PLAIN, given).table.features, expected)
+
+
+def test_features_without_co_engagement_are_the_same_but_for_it():
+    history = ItemHistory.of_actions(
+        [replace(action, user_id=user) for user in ("a", "b") for action in PERSON]
+    )
+    offer = Offer.of(PLAIN, Circle().rows(WORDS), history.places(WORDS))
+    reading = Profile.from_actions(PERSON, Circle()).at(NOW)
+    seen = Seen.of_reading(PLAIN, reading, offer, NOW.timestamp(), history)
+    known = table(seen, history, agreement(history, np.inf))
+    unknown = table(seen, history, None)
+
+    assert known[:, AT["co_engagement"]].any()
+    known[:, AT["co_engagement"]] = 0.0
+    assert np.array_equal(known, unknown)
+
+
+def test_a_model_that_is_not_fitted_says_so():
+    nobody = np.full(1, -1)
+    asked = Table(np.zeros((1, len(NAMES))), nobody, nobody)
+    for use in (PooledLogistic(0, 0).raw, PooledLogistic(0, 0).parts, PooledLogistic(0, 0).design):
+        with pytest.raises(TypeError, match="not fitted"):
+            use(asked)
+
+
+def test_a_belief_that_does_not_settle_is_no_belief():
+    with np.errstate(invalid="ignore"), pytest.raises(VibratorError, match="did not settle"):
+        Posterior(np.zeros(1), np.eye(1)).learn(np.array([[np.nan]]), np.ones(1))
+
+
+def test_pairs_of_events_may_be_summed_in_several_goes(monkeypatch):
+    rng = np.random.default_rng(0)
+    history = ItemHistory(
+        [f"u{n}" for n in rng.integers(6, size=60)], [f"t{n}" for n in rng.integers(5, size=60)],
+        np.arange(60) * 40.0, np.ones(60),
+    )  # fmt: skip
+    at_once = co_engagement.together(history, half_life=100.0).toarray()
+    monkeypatch.setattr(co_engagement, "PAIRS_AT_ONCE", 3)
+    assert co_engagement.together(history, half_life=100.0).toarray() == pytest.approx(at_once)
+    assert at_once.any()
+    assert at_once == pytest.approx(at_once.T)
+
+
+def test_of_a_crawler_the_newest_five_hundred_events_are_paired():
+    times = np.arange(502.0)
+    items = ["old", "other", *["x", "y"] * 250]
+    history = ItemHistory(["bot"] * 502, items, times, np.ones(502))
+    pairs = co_engagement.together(history, half_life=1e6).toarray()
+    assert not pairs[:2].any()
+    assert pairs[2, 3] == pytest.approx(250 * 250, rel=1e-2)
+
+
 def decision(name, chosen, *, acted=True, user="ada", at=NOW, **more):
     return Decision(
         decision_id=name, user_id=user, at=at, candidates=("i", "j", "k"),
@@ -368,6 +451,8 @@ def test_the_person_of_an_example_is_made_of_their_own_earlier_actions():
         UserAction("click", "thing 5", timestamp=NOW - timedelta(hours=2), user_id="ada"),
         UserAction("click", "thing 9", timestamp=NOW - timedelta(hours=1), user_id="bo"),
         UserAction("click", "thing 8", timestamp=NOW, user_id="ada"),
+        UserAction("click", "thing 7", timestamp=NOW - timedelta(hours=1), user_id="eve"),
+        UserAction("click", "thing 7", timestamp=NOW - timedelta(hours=1)),
     ]
     mine, theirs = decision("d", ("i",)), decision("e", ("j",), user="bo")
     found = told([mine, theirs], [outcome("d", 1.0), outcome("e", 0.0)], actions)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AGREEING = 20.0  # people in common that a likeness of nothing counts for
 FURTHEST = 6.0  # half-lives of time apart after which two events are not together
+PAIRS_AT_ONCE = 4_000_000  # that are gathered before they are summed
 LONGEST = 500  # newest events of one person that are paired, so that a crawler costs no more
 
 
@@ -80,7 +81,7 @@ def together(history: ItemHistory, *, half_life: float, chosen: Any = None) -> A
         columns.append(b)
         values.append(weight)
         waiting += a.size
-        if waiting > 4_000_000:
+        if waiting > PAIRS_AT_ONCE:
             whole = whole + _sum(rows, columns, values, size)
             rows, columns, values, waiting = [], [], [], 0
     return whole + _sum(rows, columns, values, size) if rows else whole

@@ -14,6 +14,7 @@ from vibrator.pipeline.examples import Example
 from vibrator.pipeline.gathering import gather, listed
 from vibrator.pipeline.learned import LearnedScorer
 from vibrator.pipeline.models import PooledLogistic, Table
+from vibrator.pipeline.posterior import Posterior
 
 
 class OnlineScorer:
@@ -30,7 +31,7 @@ class OnlineScorer:
             kind = type(model).__name__
             raise BadInput(f"online learning needs a scorer fitted by model='logistic', got {kind}")
         self.half_life = require_positive("half_life", half_life)
-        self.prior = model.prior()
+        self.prior, self.belief, self._model = model.prior(), model.belief, model
         learned = replace(fitted.learned, calibrator=None, bounds=None)
         self.scorer = LearnedScorer(fitted, learned)
 
@@ -55,11 +56,8 @@ class OnlineScorer:
         table = Table(found.table.features, found.table.slider, np.array(segments, dtype=np.intp))
         count = len(found.outcomes)
         fade = np.exp2(-np.arange(count)[::-1] / self.half_life)
-        model = self._model()
-        if model.belief is None:
-            raise BadInput("online learning needs a fitted model")
-        kept = model.belief.blend(self.prior, float(np.exp2(-count / self.half_life)))
-        self._believe(kept.learn(model.design(table), found.outcomes, fade))
+        kept = self.belief.blend(self.prior, float(np.exp2(-count / self.half_life)))
+        self._believe(kept.learn(self._model.design(table), found.outcomes, fade))
         return count
 
     def _known_before(self, moment: float) -> Agreement:
@@ -73,12 +71,6 @@ class OnlineScorer:
         name = names[place] if place >= 0 else None
         return known.index(name) if name in known else -1
 
-    def _model(self) -> PooledLogistic:
-        model = self.scorer.learned.model
-        assert isinstance(model, PooledLogistic)  # noqa: S101 - __init__ refuses others
-        return model
-
-    def _believe(self, belief: object) -> None:
-        model = self._model().believing(belief)  # type: ignore[arg-type]
-        learned = replace(self.scorer.learned, model=model)
-        self.scorer = LearnedScorer(self.scorer, learned)
+    def _believe(self, belief: Posterior) -> None:
+        self.belief, self._model = belief, self._model.believing(belief)
+        self.scorer = LearnedScorer(self.scorer, replace(self.scorer.learned, model=self._model))

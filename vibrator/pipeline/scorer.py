@@ -367,7 +367,7 @@ class SliderScorer:
 
     def _reading(self, person: Person, now: datetime, *, cold_start: bool) -> Reading | None:
         if isinstance(person, Profile):
-            if person.events == len(person.unread) > 0:
+            if person.unread and not person.counts:
                 return self._read_list(person.unread, now, fast=person.fast, slow=person.slow)
             if person.fingerprint and person.fingerprint != getattr(
                 self.encoder, "fingerprint", person.fingerprint
