@@ -67,7 +67,8 @@ class Decision:
 class Outcome:
     """What happened after a decision; it may arrive late, twice or never.
 
-    `what` is an action in words of the application (done, snooze, dismiss, click, none, …).
+    `what` is an action in words of the application (done, snooze, dismiss, click, none, …);
+    `item_id` is the candidate that it was about, where it was about one.
     """
 
     decision_id: str
@@ -82,6 +83,9 @@ class Outcome:
     def __post_init__(self) -> None:
         for name in ("decision_id", "what"):
             require_text(name, getattr(self, name))
+        for name in ("item_id", "outcome_id"):
+            if getattr(self, name) is not None:
+                require_text(name, getattr(self, name))
         object.__setattr__(self, "at", require_aware("at", self.at))
         for name in ("dwell_ms", "reward"):
             if getattr(self, name) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
@@ -11,13 +12,18 @@ from uuid import uuid4
 import numpy as np
 
 from vibrator.actions import utc_now
-from vibrator.checks import require_aware, require_text
+from vibrator.checks import require_aware, require_place, require_share, require_text
 from vibrator.decisions import Consent, Decision, Guard, Outcome, Policy, Situation
-from vibrator.encoder import InstructionalEncoder
-from vibrator.encoders.ports import EncoderConfig
-from vibrator.errors import ArtefactError, BadInput, UnknownName
+from vibrator.errors import ArtefactError, UnknownName
 from vibrator.intent.guards import ConsentGuard, review
 from vibrator.personalizer import forgetting, people
+from vibrator.personalizer.asking import (
+    context_of,
+    encoder_of,
+    guards_of,
+    require_parts,
+    require_sliders,
+)
 from vibrator.personalizer.deciding import BestFit, checked, told
 from vibrator.personalizer.exporting import exported
 from vibrator.personalizer.fitting import (
@@ -35,6 +41,7 @@ from vibrator.personalizer.intake import (
     contents_of,
     events_of,
     items_of,
+    listed,
     milliseconds,
 )
 from vibrator.personalizer.intending import LATEST, IntentReader, SliderIntent
@@ -48,7 +55,7 @@ from vibrator.profile import Profile
 from vibrator.rewards import PUBLISHED_REWARDS, RewardMap
 from vibrator.stores import Item, Store, Which, open_store
 from vibrator.stores.journal import ACTION
-from vibrator.stores.ports import DEFAULT_TENANT, require_durable
+from vibrator.stores.ports import DEFAULT_TENANT, matches, require_durable
 
 HISTORY = 200  # newest decisions that guards and policies may look at
 POOL = 10  # times k: what diversity chooses among
@@ -67,7 +74,7 @@ class Personalizer:
 
     def __init__(  # noqa: PLR0913 - the one object that an application configures
         self,
-        store: Store,
+        store: Store | Callable[[], Store],
         *,
         sliders: Mapping[str, Any] | None = None,
         encoder: Any = "embedded",
@@ -79,19 +86,28 @@ class Personalizer:
         require_consent: bool = False,
         intent: IntentReader | None = None,
     ) -> None:
-        self.store = require_durable(store)
-        self.clock = clock
-        self.rewards = rewards
-        self.rng = np.random.default_rng() if rng is None else rng
+        dice = np.random.default_rng() if rng is None else rng
+        require_parts(
+            {"policy": policy, "clock": clock, "rng": dice, "rewards": rewards, "intent": intent}
+        )
+        self.clock, self.rng, self.rewards = clock, dice, rewards
+        guards = guards_of(guards)
         self.guards: tuple[Any, ...] = (ConsentGuard(required=require_consent), *guards)
-        self._given = _encoder(encoder)
-        self._sliders = sliders_of(store, sliders)
+        self._given = encoder_of(encoder)
         self._looks_back = policy is not None or bool(guards)
         self._intent = SliderIntent() if intent is None else intent
-        self._start_afresh()
-        _agree_on_encoder(store, self.encoder.fingerprint)
-        chosen: Any = BestFit() if policy is None else policy
-        self._learner = Learner(store, chosen)
+        self._now()
+        # Last of all, so that nothing is begun where anything else is refused.
+        self.store = require_durable(store() if callable(store) else store)
+        try:
+            self._sliders = sliders_of(self.store, sliders)
+            self._start_afresh()
+            _agree_on_encoder(self.store, self.encoder.fingerprint)
+        except BaseException:
+            if callable(store):
+                self.store.close()
+            raise
+        self._learner = Learner(self.store, BestFit() if policy is None else policy)
 
     @classmethod
     def open(
@@ -112,12 +128,9 @@ class Personalizer:
         is shown without a yes on record (a no is always honoured). `intent` reads the intent that
         policies and guards look at.
         """
-        store = open_store(url, tenant=tenant, cache=cache, catalogue=catalogue)
-        try:
-            return cls(store, sliders=sliders, **options)
-        except BaseException:
-            store.close()
-            raise
+        require_sliders(url, sliders)
+        store = partial(open_store, url, tenant=tenant, cache=cache, catalogue=catalogue)
+        return cls(store, sliders=sliders, **options)
 
     def __enter__(self) -> Personalizer:
         return self
@@ -145,9 +158,8 @@ class Personalizer:
 
     def remove_items(self, ids: Iterable[str]) -> int:
         """Remove content; how many of the ids were there."""
-        if isinstance(ids, str):
-            raise BadInput(f"ids must be a list of item ids, got the single {ids!r}")
-        return self.store.catalogue.delete(list(ids))
+        names = [require_text("item id", name) for name in listed("ids", ids, "item ids")]
+        return self.store.catalogue.delete(names)
 
     def observe(self, user: str, actions: Any) -> int:
         """Log what the user did or wrote (UserAction, ChatMessage, or many); how many were new.
@@ -187,7 +199,7 @@ class Personalizer:
         profile = self._folding.profile(self._who(user), now)
         contents = contents_of(items, self.store.catalogue)
         return {
-            name: self.scorer.score(profile, text, context, now=now, cold_start=True)
+            name: self.scorer.score(profile, text, context_of(context), now=now, cold_start=True)
             for name, text in contents.items()
         }
 
@@ -202,7 +214,10 @@ class Personalizer:
         context: Mapping[str, Any] | None = None,
     ) -> Ranking:
         """The k items of the catalogue that fit best among those that pass the filter."""
-        now = self._now()
+        now, k, context = self._now(), require_place("k", k), context_of(context)
+        require_share("diversity", diversity)
+        if filter is not None:
+            matches(filter)  # refuses what is none, whether or not there are items
         profile = self._folding.profile(self._who(user), now)
         found = self.store.catalogue.search(
             self._query(profile, now, slider, context)[None],
@@ -231,7 +246,8 @@ class Personalizer:
         chooses among the rest; a decision to do nothing says why, and what would cure it.
         """
         texts = candidates_of(candidates, self.store.catalogue)
-        situation, batch = self._situation(self._who(user), texts, context or {}, surface, purpose)
+        where = require_text("surface", surface), require_text("purpose", purpose)
+        situation, batch = self._situation(self._who(user), texts, context_of(context), *where)
         refused = review(self.guards, situation)
         with self._learner.turn:
             policy = self._learner.current()
@@ -273,7 +289,7 @@ class Personalizer:
         action the map does not know has none, and teaches nothing.
         """
         dwell_ms = milliseconds(dwell)
-        if reward is None and what in self.rewards.steps:
+        if reward is None and require_text("what", what) in self.rewards.steps:
             reward = self.rewards.reward(what, dwell_ms or 0.0)
         outcome = Outcome(
             decision_id=decision_id,
@@ -327,7 +343,8 @@ class Personalizer:
 
     def refresh(self, users: Iterable[str]) -> int:
         """Bring profiles up to date ahead of need, so that the next score has less to fold."""
-        return self._folding.refresh([self._who(user) for user in users], self._now())
+        named = [self._who(user) for user in listed("users", users, "user ids")]
+        return self._folding.refresh(named, self._now())
 
     def rebuild(self) -> int:
         """Fold every profile and the policy anew from the log; how many users there are."""
@@ -380,7 +397,7 @@ class Personalizer:
     ) -> np.ndarray[Any, np.dtype[np.float32]]:
         """One vector that orders items as their raw score does: the catalogue searches by it."""
         scorer, reading = self.scorer, profile.at(now)
-        if slider is not None and slider not in scorer.sliders:
+        if slider is not None and require_text("slider", slider) not in scorer.sliders:
             raise UnknownName(f"no slider {slider!r}; known: {list(scorer.sliders)}")
         weights, rows = scorer.feature_weights.under(context), scorer.slider_vectors
         direction = rows.mean(axis=0) if slider is None else rows[[*scorer.sliders].index(slider)]
@@ -403,10 +420,6 @@ class Personalizer:
             self.encoder, self._sliders, calibrators=calibrators, clock=self.clock
         )
         self._folding = Folding(self.store, self.encoder)
-
-
-def _encoder(given: Any) -> Any:
-    return InstructionalEncoder(given) if isinstance(given, (str, EncoderConfig)) else given
 
 
 def _shown(batch: Any, candidates: Sequence[str], items: Sequence[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from vibrator.pipeline import SliderScorer
 LATEST = 200  # actions; with a slow half-life of a week, older ones hardly weigh
 
 
+@runtime_checkable
 class IntentReader(Protocol):
     """Makes an intent state of a person's actions and their vectors."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vibrator.errors import BadInput
+from vibrator.personalizer.asking import NO_SLIDERS
 from vibrator.sliders import Slider, SliderSet, SliderVector
 from vibrator.stores.ports import Store
 
@@ -18,7 +19,7 @@ def sliders_of(store: Store, given: Mapping[str, Any] | None) -> SliderSet:
     known = store.note(SLIDERS_NOTE)
     if given is None:
         if known is None:
-            raise BadInput("no sliders are known to this store yet: give sliders={name: text} once")
+            raise BadInput(NO_SLIDERS)
         return SliderSet({name: _slider(plain) for name, plain in json.loads(known).items()})
     sliders = SliderSet(given)
     plain = json.dumps({name: _plain(slider) for name, slider in sliders.items()})

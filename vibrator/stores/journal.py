@@ -150,9 +150,9 @@ class LoggedDecisions:
 
     def record(self, entries: Sequence[Decision | Outcome]) -> int:
         """Keep what is new, how many were; an outcome of an unknown decision is refused."""
-        told = {e.decision_id: e.user_id for e in entries if isinstance(e, Decision)}
+        told = {e.decision_id: e for e in entries if isinstance(e, Decision)}
         asked = {e.decision_id for e in entries if isinstance(e, Outcome)} - told.keys()
-        told |= {d.decision_id: d.user_id for d in self._by_id(asked).values()}
+        told |= self._by_id(asked)
         return self._events.append([_as_event(entry, told) for entry in entries])
 
     def decisions(self, which: Which) -> Iterator[Decision]:
@@ -183,15 +183,21 @@ class LoggedDecisions:
         return {event.event_id: to_decision(event) for event in self._events.read(chosen)}
 
 
-def _as_event(entry: Decision | Outcome, users: Mapping[str, str]) -> Event:
+def _as_event(entry: Decision | Outcome, made: Mapping[str, Decision]) -> Event:
     if isinstance(entry, Decision):
         return from_decision(entry)
-    if entry.decision_id not in users:
+    if entry.decision_id not in made:
         raise UnknownName(
             f"no decision {entry.decision_id!r} is known: it was never made here, or its user "
             "was forgotten"
         )
-    return from_outcome(entry, users[entry.decision_id])
+    decision = made[entry.decision_id]
+    if entry.item_id is not None and entry.item_id not in decision.candidates:
+        raise BadInput(
+            f"item_id must be a candidate of the decision {entry.decision_id!r}, "
+            f"got {entry.item_id!r}"
+        )
+    return from_outcome(entry, decision.user_id)
 
 
 def _plain(value: Any) -> Any:

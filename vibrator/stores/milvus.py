@@ -112,7 +112,7 @@ class MilvusCatalogue:
     ) -> list[list[Found]]:
         """The k nearest to each row, nearest first, among the items that fit `where`."""
         queries = as_queries(vectors, k)
-        wanted = expression(where or {})
+        wanted = expression({} if where is None else where)
         with speaking(self._pymilvus):
             sure = self._seen == f"{fingerprint}/{queries.shape[1]}"
             if not k or not (sure or self._fits(queries, fingerprint)):

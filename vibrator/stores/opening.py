@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from vibrator.checks import require_text
 from vibrator.errors import BadInput, UnknownName
 from vibrator.stores.faiss import faiss_index
 from vibrator.stores.layered import LayeredStore
@@ -52,20 +53,19 @@ def open_store(
     Traceback (most recent call last):
     vibrator.errors.UnknownName: no store is registered for 'mongo'; known: ...
     """
-    if not isinstance(tenant, str) or not tenant.strip():
-        raise BadInput(f"tenant must be a name, got {tenant!r}")
-    store = _open(url, tenant)
+    require_text("tenant", tenant)
     if cache is None and catalogue is None:
-        return store
+        return _open(url, tenant)
     with ExitStack() as opened:
-        opened.callback(store.close)
-        require_durable(store)
         parts: dict[str, Any] = {}
         for place, url_of_part in (("cache", cache), ("catalogue", catalogue)):
             if url_of_part is not None:
                 parts[place] = _open(url_of_part, tenant)
                 opened.callback(parts[place].close)
                 _require_part(place, parts[place])
+        store = _open(url, tenant)
+        opened.callback(store.close)
+        require_durable(store)
         opened.pop_all()
     return LayeredStore(store, **parts)
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from vibrator.checks import require_aware, require_text
+from vibrator.checks import require_aware, require_finite, require_text
 from vibrator.decisions import Decision, Outcome
 from vibrator.encoders.cached import VectorCache
 from vibrator.errors import BadInput
@@ -115,6 +115,10 @@ class Item:
     def __post_init__(self) -> None:
         require_text("item_id", self.item_id)
         require_text("text", self.text)
+        if not isinstance(self.attributes, Mapping) or not all(
+            isinstance(name, str) for name in self.attributes
+        ):
+            raise BadInput(f"attributes must map names to values, got {self.attributes!r:.80}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,9 +307,13 @@ def matches(where: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     [('lang', '=', 'en'), ('tag', 'in', ['a', 'b']), ('year', '>=', 2020), ('year', '<', 2024)]
     """
     found: list[tuple[str, str, Any]] = []
+    if not isinstance(where, Mapping):
+        raise BadInput(f"a filter must map attributes to values, got {where!r:.80}")
     for name, wanted in where.items():
         require_text("attribute", name)
         if isinstance(wanted, Mapping):
+            if not wanted:
+                raise BadInput(f"where[{name!r}] must compare by {_COMPARISONS}, got nothing")
             found += [(name, _comparison(name, op), _plain(name, v)) for op, v in wanted.items()]
         elif isinstance(wanted, (list, tuple, set, frozenset)):
             found.append((name, "in", [_plain(name, value) for value in wanted]))
@@ -323,7 +331,11 @@ def _comparison(name: str, operator: str) -> str:
     return operator
 
 
-def _plain(name: str, value: Any) -> str | int | float | bool:
+def _plain(name: str, value: object) -> str | int | float | bool:
     if not isinstance(value, (str, int, float, bool)):
         raise BadInput(f"where[{name!r}] must compare with text or a number, got {value!r}")
+    if isinstance(value, float):
+        require_finite(f"where[{name!r}]", value)
+    if isinstance(value, str) and value.strip():
+        require_text(f"where[{name!r}]", value)  # valid Unicode, that is
     return value

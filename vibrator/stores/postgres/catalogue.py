@@ -67,7 +67,7 @@ class PostgresCatalogue:
     ) -> list[list[Found]]:
         """The k nearest to each row, nearest first, among the items that fit `where`."""
         queries = as_queries(vectors, k)
-        sql, values = search_sql(queries.shape[1], where or {}, k)
+        sql, values = search_sql(queries.shape[1], {} if where is None else where, k)
         mine = (self._tenant, ENCODER_NOTE, f"{fingerprint}/{queries.shape[1]}")
         rest = (self._tenant, *values, *mine)
         with self._pool.reading() as cursor:
