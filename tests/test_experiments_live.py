@@ -1,6 +1,7 @@
 """An application decides, the shell experiments on what it logged: who saw what, what came."""
 
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from vibrator.stores.opening import open_store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STORE = "sqlite:///app.db"
+LEDGER_COLUMNS = (("experiment_ledger", "metric_values"), ("experiment_states", "body"))
 PEOPLE = [f"reader-{n}" for n in range(60)]
 
 
@@ -105,6 +107,94 @@ def test_no_ledger_knows_who_a_decision_was_for(cli, tmp_path):
     kept = str([record.metric_values for record in ledger.records]) + load_text(ledger)
     assert len(ledger) == 3
     assert not [user for user in PEOPLE if f"'{user}'" in kept or f'"{user}"' in kept]
+
+
+def shown_to(app, user, experiment, variant="warm"):
+    context = {"experiments": {experiment.id: variant}}
+    made = app.decide(user, {"guide": "a guide to huts"}, context)
+    app.outcome(made.decision_id, "done", reward=1.0)
+    return made.decision_id
+
+
+@pytest.fixture
+def running(cli, tmp_path):
+    """An application under an experiment, and what ticks it; the ledger is a file of its own."""
+    settings(tmp_path)
+    app = Personalizer.open(STORE, sliders={"huts": "from hut to hut"}, clock=Clock())
+
+    def tick():
+        ran = cli("run", "--config", "lab.json", "--store", STORE, "--ledger", "lab.db")
+        assert ran.exit_code == 0
+        ledger = Ledger("lab.db")
+        whose = [record.metric_values["cluster"] for record in ledger.records]
+        experiment = load_state(ledger, "tips").current[0]
+        ledger.close()
+        return experiment, whose
+
+    tick()
+    yield app, tick
+    app.close()
+
+
+class Clock:
+    now = NOON
+
+    def __call__(self):
+        return self.now
+
+
+def test_what_a_ledger_holds_of_who_was_forgotten_leads_to_nobody(running, tmp_path):
+    app, tick = running
+    experiment, _ = tick()
+    made = [shown_to(app, "ada", experiment) for _ in range(2)]
+    _, whose = tick()
+    assert whose == [made[0]] * 2
+    app.forget("ada")
+
+    assert tick()[1] == whose  # the counts stay
+    store = b"".join(path.read_bytes() for path in tmp_path.glob("app.db*"))
+    assert not [name for name in {*whose, *made} if name.encode() in store]
+
+
+def test_a_person_keeps_their_name_when_the_first_decision_has_expired(running):
+    app, tick = running
+    experiment, _ = tick()
+    first = shown_to(app, "ada", experiment)
+    app.clock.now += timedelta(days=1)
+    shown_to(app, "ada", experiment)
+    _, whose = tick()
+    app.clock.now += timedelta(days=1)
+    app.expire(timedelta(hours=30))
+    shown_to(app, "ada", experiment)
+    shown_to(app, "bruno", experiment)
+
+    _, later = tick()
+    assert (whose, later[:3]) == ([first] * 2, [first] * 3)
+    assert later[3] != first
+
+
+def test_who_was_known_by_a_hash_is_renamed_and_stays_one_person(running):
+    """A ledger of an earlier release, in the middle of an experiment."""
+    app, tick = running
+    experiment, _ = tick()
+    made = [shown_to(app, user, experiment) for user in ("ada", "ada", "bruno")]
+    tick()
+    hashes = {made[0]: "0123456789abcdef", made[2]: "fedcba9876543210"}
+    with sqlite3.connect("lab.db") as old:
+        for name, hashed in hashes.items():
+            for table, column in LEDGER_COLUMNS:
+                old.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                    (f'"cluster": "{name}"', f'"cluster": "{hashed}"'),
+                )
+        old.execute("DELETE FROM migrations WHERE component = 'experiments' AND number = 2")
+    old.close()
+    shown_to(app, "ada", experiment)
+    _, whose = tick()
+
+    assert (whose[0], whose[1], whose[3]) == (whose[0],) * 3
+    assert len(set(whose)) == 2
+    assert not set(whose) & {*hashes, *hashes.values()}
 
 
 def load_text(ledger):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
+import re
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +24,28 @@ from vibrator.stores.sqlite.connection import MEMORY
 from vibrator.stores.sqlite.database import Database
 
 COMPONENT = "experiments"
+HASHED = re.compile(r'("cluster": ?")([0-9a-f]{16})(")')
+
+
+def _rename_hashed(connection: sqlite3.Connection) -> None:
+    """People were kept as hashes of their ids, which a known id could be tested against.
+
+    They get names that are worked out with a key nobody keeps: the same one the same name.
+    """
+    key = os.urandom(32)
+
+    def renamed(found: re.Match[str]) -> str:
+        name = hashlib.blake2b(found[2].encode(), key=key, digest_size=8).hexdigest()
+        return f"{found[1]}{name}{found[3]}"
+
+    connection.create_function("renamed", 1, lambda text: HASHED.sub(renamed, text))
+    for table, column in (("experiment_ledger", "metric_values"), ("experiment_states", "body")):
+        connection.execute(
+            f"UPDATE {table} SET {column} = renamed({column})"  # noqa: S608 - fixed names
+            f" WHERE {column} LIKE '%\"cluster\"%'"
+        )
+
+
 STEPS = (
     """
     CREATE TABLE experiment_ledger (
@@ -43,6 +69,7 @@ STEPS = (
         PRIMARY KEY (tenant, domain)
     ) WITHOUT ROWID
     """,
+    _rename_hashed,
 )
 COLUMNS = "domain, experiment_id, variable, variant, metric_values, declared, timestamp"
 INSERT = f"INSERT INTO experiment_ledger (tenant, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608

@@ -263,7 +263,7 @@ class _Work:
         first = {item.get(CLUSTER): item["variant"] for item in experiment.items}
         known = {item["item_id"] for item in experiment.items}
         items, strange, crossed = [], 0, 0
-        for item in adapter.exposed(experiment.id):
+        for item in _as_known(adapter.exposed(experiment.id), experiment.items):
             if item["variant"] not in experiment.labels:
                 strange += 1
             elif first.setdefault(item[CLUSTER], item["variant"]) != item["variant"]:
@@ -370,6 +370,18 @@ class _Work:
         self.state = self.state.conclude(experiment.id, at=self.now, outcome=verdict.to_dict())
         won = f", {verdict.winner} won" if verdict.winner else ""
         self.say("conclude", experiment, f"{verdict.state}{won}")
+
+
+def _as_known(
+    exposed: Sequence[Mapping[str, Any]], items: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What was shown, to people under the names that their earlier items have."""
+    kept = {item["item_id"]: item.get(CLUSTER) for item in items}
+    names: dict[Any, Any] = {}
+    for item in exposed:
+        if item["item_id"] in kept:
+            names.setdefault(item[CLUSTER], kept[item["item_id"]])
+    return [{**item, CLUSTER: names.get(item[CLUSTER], item[CLUSTER])} for item in exposed]
 
 
 def _items(experiment: Experiment, units: Sequence[str]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,14 +72,16 @@ class DecisionLogAdapter:
     def exposed(self, experiment_id: str) -> list[dict[str, Any]]:
         """The decisions made under an experiment, each with its user under another name.
 
-        The name is a hash: a ledger is only added to, and holds no id of somebody who is forgotten
-        in the store. Whoever has the id can still work out its hash.
+        The name is the id of the first of these decisions that is known, which was drawn at random
+        and is gone from the store when its user is: a ledger is only added to, and what it holds of
+        somebody who was forgotten leads to nobody.
         """
+        first: dict[str, str] = {}
         return [
             {
                 "item_id": decision.decision_id,
                 "variant": variant,
-                CLUSTER: _pseudonym(experiment_id, decision.user_id),
+                CLUSTER: first.setdefault(decision.user_id, decision.decision_id),
             }
             for decision, variant in _exposures(self.log, experiment_id)
         ]
@@ -178,7 +179,3 @@ def _outcomes(log: DecisionLog) -> dict[str, list[Outcome]]:
     for _, decision, outcome in log.outcomes(Which()):
         told.setdefault(decision.decision_id, []).append(outcome)
     return told
-
-
-def _pseudonym(experiment_id: str, user_id: str) -> str:
-    return hashlib.blake2b(f"{experiment_id}\x1f{user_id}".encode(), digest_size=8).hexdigest()

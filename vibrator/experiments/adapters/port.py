@@ -44,7 +44,11 @@ class Exposing(Protocol):
     """An adapter that also knows who saw which variant, because something else handed them out."""
 
     def exposed(self, experiment_id: str) -> list[dict[str, Any]]:
-        """Items as `item_id`, `variant` and `cluster` (whose variant it was), oldest first."""
+        """Items as `item_id`, `variant` and `cluster` (whose variant it was), oldest first.
+
+        A cluster may have another name next time, as long as all its items have: who was known
+        under an earlier one keeps it.
+        """
         ...
 
 
