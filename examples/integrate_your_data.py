@@ -9,12 +9,14 @@ import json
 import sqlite3
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from vibrator import InstructionalEncoder, Personalizer, SliderScorer
 from vibrator.datasets import Query, load_actions, load_items, load_sliders
+from vibrator.errors import VibratorError
 from vibrator.slider_lint import lint_sliders
 
 DATA = Path(__file__).parent / "data"
@@ -25,7 +27,7 @@ def read(actions_file, items_file, sliders_file):
     actions = load_actions(actions_file, on_error="skip")
     people = {}
     for action in actions:
-        people.setdefault(action.user_id, []).append(action)
+        people.setdefault(action.user_id or "somebody", []).append(action)
     items, sliders = load_items(items_file), load_sliders(sliders_file)
     print(f"{Path(actions_file).name}: {actions.report}")
     print(f"{len(people)} people, {len(items)} items, {len(sliders)} sliders")
@@ -62,9 +64,8 @@ def from_a_database(actions_file):
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE log (at TEXT, who TEXT, verb TEXT, words TEXT)")
     rows = [
-        (a.timestamp.isoformat(), a.user_id, a.action_type, a.content)
+        (a.timestamp and a.timestamp.isoformat(), a.user_id, a.action_type, a.content)
         for a in load_actions(actions_file, on_error="skip")
-        if a.timestamp
     ]
     database.executemany("INSERT INTO log VALUES (?, ?, ?, ?)", rows)
     columns = {"timestamp": "at", "user_id": "who", "action_type": "verb", "content": "words"}
@@ -75,7 +76,10 @@ def from_a_database(actions_file):
 
 def main(files):
     people, items, sliders = read(*files)
-    now = max(a.timestamp for did in people.values() for a in did if a.timestamp)
+    times = [a.timestamp for did in people.values() for a in did if a.timestamp]
+    now = max(times, default=datetime.now(UTC))
+    if not people:
+        sys.exit("nobody did anything in these rows")
     score(people, items, sliders, now)
     with tempfile.TemporaryDirectory() as folder:
         keep(people, items, sliders, now, folder)
@@ -83,4 +87,10 @@ def main(files):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or FILES)
+    given = sys.argv[1:] or FILES
+    if len(given) != len(FILES):
+        sys.exit(__doc__)
+    try:
+        main(given)
+    except VibratorError as fault:
+        sys.exit(str(fault))
