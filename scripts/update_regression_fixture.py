@@ -45,7 +45,7 @@ def open_encoder(name, folder):
 
 
 def measure(log, encoder):
-    """What a log says today: probabilities and features of each slider."""
+    """What a log says today: for each slider its probability, features and contributions."""
     now = datetime.fromisoformat(log["now"])
     scorer = SliderScorer(encoder, log["slider_texts"], clock=lambda: now)
     actions = [
@@ -54,31 +54,46 @@ def measure(log, encoder):
     ]
     scores = scorer.score(actions, log["item"], log["context"], cold_start=True)
     return {
-        name: {"probability": output.probability, **output.features}
-        for name, output in scores.items()
+        "probabilities": {name: output.probability for name, output in scores.items()},
+        "features": {name: dict(output.features) for name, output in scores.items()},
+        "contributions": {name: dict(output.contributions) for name, output in scores.items()},
     }
 
 
 def moved(log, encoder_name, measured):
     """One line a value that lies further than the tolerance from what was expected."""
-    expected = log["expected_features"].get(encoder_name, {})
-    probabilities = log["expected_probabilities"].get(encoder_name, {})
-    for slider, values in measured.items():
-        before = {"probability": probabilities.get(slider), **expected.get(slider, {})}
-        for name, value in values.items():
-            old = before.get(name)
-            if old is None or not abs(value - old) <= TOLERANCE:
-                was = "not known" if old is None else f"{old:.6f}"
-                yield f"{log['name']} · {encoder_name} · {slider} · {name}: {was} -> {value:.6f}"
+    before = {kind: log.get(f"expected_{kind}", {}).get(encoder_name, {}) for kind in measured}
+    was, now = dict(_flat(before)), dict(_flat(measured))
+    for what in now | was:
+        old, new = was.get(what), now.get(what)
+        if old is None or new is None or not abs(new - old) <= TOLERANCE:
+            yield f"{log['name']} · {encoder_name} · {what}: {_told(old)} -> {_told(new)}"
+
+
+def _flat(values):
+    """What is said of a slider, and the number."""
+    for slider, probability in values["probabilities"].items():
+        yield f"{slider} · probability", probability
+    for kind in ("features", "contributions"):
+        for slider, row in values[kind].items():
+            for feature, value in row.items():
+                yield f"{slider} · {feature}{' × weight' * (kind == 'contributions')}", value
+
+
+def _told(value):
+    return "not known" if value is None else f"{value:.6f}"
 
 
 def renew(log, encoder_name, measured):
     """Put what was measured in place of what was expected."""
-    rounded = {s: {n: round(v, DIGITS) for n, v in row.items()} for s, row in measured.items()}
-    log["expected_probabilities"][encoder_name] = {
-        s: r.pop("probability") for s, r in rounded.items()
-    }
-    log["expected_features"][encoder_name] = rounded
+    for kind, values in measured.items():
+        log.setdefault(f"expected_{kind}", {})[encoder_name] = _rounded(values)
+
+
+def _rounded(values):
+    if isinstance(values, dict):
+        return {name: _rounded(value) for name, value in values.items()}
+    return round(values, DIGITS)
 
 
 def main(arguments=None):
