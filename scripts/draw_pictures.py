@@ -1,4 +1,4 @@
-"""Draw the picture of the README: python scripts/draw_pictures.py."""
+"""Draw the pictures of the README and of the page on sliders: python scripts/draw_pictures.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from vibrator.charts import Bar, Frame, bar_chart, percent
 from vibrator.demo import SLIDERS, fits
 from vibrator.encoder import InstructionalEncoder
 from vibrator.pipeline import SliderScorer
+from vibrator.slider_map import draw_slider_map
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -39,10 +40,17 @@ def draw_demo() -> str:
     return bar_chart(bars, frame)
 
 
+def draw_map() -> str:
+    """The sliders of the demo, and two that overlap with them."""
+    alike = {"peaks": "long trails in the mountains", "supper": "easy recipes for the week"}
+    return draw_slider_map(SLIDERS | alike, InstructionalEncoder("embedded"))
+
+
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    (IMAGES / "demo.svg").write_text(draw_demo(), encoding="utf-8")
-    print(f"drawn: {IMAGES / 'demo.svg'}")
+    for name, draw in {"demo.svg": draw_demo, "sliders.svg": draw_map}.items():
+        (IMAGES / name).write_text(draw(), encoding="utf-8")
+        print(f"drawn: {IMAGES / name}")
 
 
 if __name__ == "__main__":

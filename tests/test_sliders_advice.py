@@ -1,16 +1,19 @@
 """Advice on sliders, their map, and what belongs to which version of them."""
 
+from itertools import combinations
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
 from tests.people import SLIDERS
+from vibrator.demo import SLIDERS as DEMO
 from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import BadInput
 from vibrator.slider_lint import lint_sliders
 from vibrator.slider_map import draw_slider_map, positions
 from vibrator.sliders import Slider, SliderSet, SliderVector
+from vibrator.synthetic import TOPICS, synthetic_slider_texts
 
 ENCODER = InstructionalEncoder("embedded")
 FAULTS = {
@@ -59,6 +62,59 @@ def test_the_map_is_a_picture_that_can_be_read_aloud():
     assert "<paths> is nearest to trails" in words
     assert len([node for node in root.iter() if node.tag.endswith("circle")]) == 4
     assert len([node for node in root.iter() if node.tag.endswith("line")]) == 1
+
+
+def dots_of(svg):
+    """The picture's size, and where the dots are."""
+    root = ET.fromstring(svg)
+    circles = [node.attrib for node in root.iter() if node.tag.endswith("circle")]
+    places = [(float(c["cx"]), float(c["cy"])) for c in circles]
+    return int(root.attrib["width"]), int(root.attrib["height"]), places
+
+
+def test_every_dot_of_many_stays_on_the_map_and_clear_of_the_others():
+    many = {s: topic.angles[0].format(s) for topic in TOPICS.values() for s in topic.subjects}
+    width, height, places = dots_of(draw_slider_map(many, ENCODER))
+    assert all(0 < x < width and 60 < y < height - 10 for x, y in places)
+    close = [
+        (a, b)
+        for a, b in combinations(places, 2)
+        if abs(a[1] - b[1]) < 15.9 and abs(a[0] - b[0]) < 45
+    ]
+    assert close == []
+
+
+def test_overlapping_sliders_have_a_colour_of_their_own():
+    sliders = SLIDERS | {"peaks": "long trails in the mountains"}
+    root = ET.fromstring(draw_slider_map(sliders, ENCODER))
+    dots = [node.attrib["class"] for node in root.iter() if node.tag.endswith("circle")]
+    assert [dot == "dot c2" for dot in dots] == [name in {"trails", "peaks"} for name in sliders]
+
+
+@pytest.mark.parametrize(
+    ("sliders", "options", "fault"),
+    [
+        (None, {}, "sliders must map"),
+        (SLIDERS, {"overlap": "x"}, "overlap must be a finite number"),
+        (SLIDERS, {"overlap": float("nan")}, "overlap must be a finite number"),
+        (SLIDERS, {"overlap": 2}, "overlap must lie from 0 to 1"),
+        ({"row": [1.0, 0.0], "words": "trails"}, {}, "as long as the encoder's, got lengths"),
+    ],
+)
+def test_what_cannot_be_drawn_or_read_is_refused(sliders, options, fault):
+    for ask in (draw_slider_map, lint_sliders):
+        with pytest.raises(BadInput, match=fault):
+            ask(sliders, ENCODER, **options)
+
+
+def test_a_name_is_no_encoder():
+    with pytest.raises(BadInput, match="encoder must have encode_sliders, got 'embedded'"):
+        lint_sliders(SLIDERS, "embedded")
+
+
+@pytest.mark.parametrize("sliders", [DEMO, synthetic_slider_texts(len(TOPICS))])
+def test_the_sliders_that_are_shipped_are_good_ones(sliders):
+    assert lint_sliders(sliders, ENCODER) == []
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -16,7 +16,7 @@ SLIDERS = {
     "depth": "detailed technical documentation",
     "kitchen": "quick weeknight recipes",
     "trails": "long mountain trails",
-    "calm": "relaxing music and meditation",
+    "calm": "relaxing music for meditation",
     "thrift": "saving money on everyday things",
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vibrator.checks import require_share
+from vibrator.errors import BadInput
 from vibrator.sliders import Slider, SliderSet, SliderVector
 from vibrator.vectors import unit
 
@@ -79,7 +80,13 @@ def lint_sliders(
 
 def likeness(sliders: Mapping[str, Any], encoder: Any) -> Floats:
     """The cosine of every slider with every other."""
-    rows = unit(np.stack([_direction(slider, encoder) for slider in SliderSet(sliders).values()]))
+    if not hasattr(encoder, "encode_sliders"):
+        raise BadInput(f"encoder must have encode_sliders, got {encoder!r:.60}")
+    directions = {name: _direction(one, encoder) for name, one in SliderSet(sliders).items()}
+    widths = {name: len(direction) for name, direction in directions.items()}
+    if len(set(widths.values())) > 1:
+        raise BadInput(f"slider vectors must be as long as the encoder's, got lengths {widths}")
+    rows = unit(np.stack(list(directions.values())))
     return np.asarray(rows @ rows.T, dtype=np.float64)
 
 

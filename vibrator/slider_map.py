@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from itertools import combinations
+from dataclasses import replace
+from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vibrator.charts import Frame
-from vibrator.charts.marks import LETTER, colour, document, segment, shortened, text, titles
+from vibrator.charts.marks import LETTER, document, segment, shortened, text, titles
+from vibrator.checks import require_share, require_text
 from vibrator.slider_lint import OVERLAP, likeness
+from vibrator.sliders import SliderSet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MARGIN, HEAD, FOOT = 40.0, 90.0, 40.0  # pixels that dots keep from the edges
-LINE = 16.0  # pixels between two labels
+LINE, GAP = 16.0, 10.0  # pixels between two labels, and from a dot to its label
+LEAST_HEIGHT, ROOM_FOR = 420, 20  # pixels, which give room for so many sliders
+ALONE, OVERLAPPING = 1, 2  # colours
 
 
 def draw_slider_map(
@@ -30,13 +36,21 @@ def draw_slider_map(
     >>> draw_slider_map({"trails": "long mountain trails"}, InstructionalEncoder("embedded"))[:4]
     '<svg'
     """
-    names, likenesses = list(sliders), likeness(sliders, encoder)
+    known = sliders if isinstance(sliders, SliderSet) else SliderSet(sliders)
+    require_share("overlap", overlap)
+    names, likenesses = list(known), likeness(known, encoder)
     subtitle = f"Alike sliders lie close; a line joins those with a cosine of {overlap:g} or more"
-    frame = Frame(title, subtitle, height=420)
+    height = LEAST_HEIGHT + int(LINE) * max(0, len(names) - ROOM_FOR)
+    frame = Frame(require_text("title", title), subtitle, height=height)
     points = _pixels(positions(likenesses), names, frame)
+    frame, points = _cropped(frame, points)
     pairs = [(a, b) for a, b in combinations(range(len(names)), 2) if likenesses[a, b] >= overlap]
     joined = "".join(segment(*points[a], *points[b], "axis") for a, b in pairs)
-    dots = "".join(_dot(n, name, *points[n]) for n, name in enumerate(names))
+    alike = set(chain.from_iterable(pairs))
+    dots = "".join(
+        _dot(OVERLAPPING if place in alike else ALONE, name, *points[place])
+        for place, name in enumerate(names)
+    )
     return document(titles(frame) + joined + dots, frame, _words(names, likenesses))
 
 
@@ -63,24 +77,39 @@ def _pixels(places: Floats, names: list[str], frame: Frame) -> list[tuple[float,
     scale = min(wide / max(reach[0], 1e-9), high / max(reach[1], 1e-9), 1e4)
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
     drawn = (places - middle) * scale + [MARGIN + wide / 2, HEAD + high / 2]
-    return _apart([(float(x), float(y)) for x, y in drawn])
+    widths = [2 * GAP + LETTER * len(shortened(name)) for name in names]
+    return _apart([(float(x), float(y)) for x, y in drawn], widths)
 
 
-def _apart(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _apart(points: list[tuple[float, float]], widths: list[float]) -> list[tuple[float, float]]:
     """Dots whose labels would lie on each other, moved down a line."""
     placed: dict[int, tuple[float, float]] = {}
     for n in sorted(range(len(points)), key=lambda n: points[n][1]):
         x, y = points[n]
-        while any(abs(y - other) < LINE and abs(x - left) < 120 for left, other in placed.values()):
+        beside = [
+            other
+            for m, (left, other) in placed.items()
+            if left - widths[n] < x < left + widths[m]  # one below the other, in part
+        ]
+        while any(abs(y - other) < LINE for other in beside):
             y += LINE
         placed[n] = (x, y)
     return [placed[n] for n in range(len(points))]
 
 
-def _dot(place: int, name: str, x: float, y: float) -> str:
-    number = colour(place)
+def _cropped(
+    frame: Frame, points: list[tuple[float, float]]
+) -> tuple[Frame, list[tuple[float, float]]]:
+    """As high as the dots need, with them in the middle."""
+    top, bottom = min(y for _, y in points), max(y for _, y in points)
+    height = max(LEAST_HEIGHT, math.ceil(HEAD + bottom - top + FOOT))
+    down = (height + HEAD - FOOT - top - bottom) / 2
+    return replace(frame, height=height), [(x, y + down) for x, y in points]
+
+
+def _dot(number: int, name: str, x: float, y: float) -> str:
     circle = f'<circle class="dot c{number}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-    return circle + text(shortened(name), x + 10, y + 4, "label", tooltip=name)
+    return circle + text(shortened(name), x + GAP, y + 4, "label", tooltip=name)
 
 
 def _words(names: list[str], likenesses: Floats) -> str:

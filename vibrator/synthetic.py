@@ -77,7 +77,7 @@ TOPICS: Mapping[str, Topic] = {
          "hut to hut: {}", "mountain weather on {}"),
     ),
     "calm": Topic(
-        "relaxing music and meditation",
+        "relaxing music for meditation",
         ("slow piano", "rain on a tent", "a singing bowl", "soft strings", "a quiet harp",
          "ocean waves", "ambient drones", "a bamboo flute"),
         ("an hour of {} to relax", "fall asleep to {}", "meditate with {}",
@@ -91,14 +91,14 @@ TOPICS: Mapping[str, Topic] = {
          "a budget for {}", "discounts and vouchers for {}"),
     ),
     "garden": Topic(
-        "growing vegetables and flowers",
+        "growing vegetables in the garden",
         ("tomatoes", "climbing beans", "dahlias", "salad on a balcony", "raspberries",
          "garlic", "roses", "compost"),
         ("when to plant {}", "how to grow {}", "the best soil for {}",
          "pests and diseases of {}", "a gardener's year with {}"),
     ),
     "football": Topic(
-        "football matches and results",
+        "football match results",
         ("the cup final", "the derby", "the league table", "the transfer window",
          "the penalty shoot-out", "the away game", "the national team", "the young striker"),
         ("match report: {}", "goals and highlights of {}", "tactics before {}",
