@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-SHORT = 16  # tokens; below it padding costs less than another call of the model
+CALL = 12  # tokens; what another call of the model costs
 Item = TypeVar("Item")
 Vectors = NDArray[np.float32]
 
@@ -100,22 +99,24 @@ class Batcher(Generic[Item]):
 
 
 def batches(lengths: Sequence[int], size: int, token_budget: int | None = None) -> list[list[int]]:
-    """Positions batched from the longest down, so that padding never more than doubles a text.
+    """Positions batched from the longest down, anew where padding would cost more than a call.
 
     >>> batches([3, 100, 90, 4, 95], size=2)
     [[1, 4], [2], [3, 0]]
     >>> batches([30, 30, 30], size=8, token_budget=64)
     [[0, 1], [2]]
     """
-    budget = math.inf if token_budget is None else token_budget
+    places = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     plan: list[list[int]] = []
-    longest = 0
-    for place in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        full = plan and (len(plan[-1]) == size or (len(plan[-1]) + 1) * longest > budget)
-        if not plan or full or SHORT < longest > 2 * lengths[place]:
-            plan.append([])
+    longest = free = 0
+    for done, place in enumerate(places):
+        padding = (longest - lengths[place]) * min(free, len(places) - done)
+        if not free or padding > CALL:
             longest = lengths[place]
+            free = size if token_budget is None else max(1, min(size, token_budget // longest))
+            plan.append([])
         plan[-1].append(place)
+        free -= 1
     return plan
 
 

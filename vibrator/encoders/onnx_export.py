@@ -19,6 +19,7 @@ from vibrator.checks import require_path
 from vibrator.encoders.background import background_texts
 from vibrator.encoders.checkpoints import Checkpoint, find_checkpoint
 from vibrator.encoders.instructor import InstructorNetwork, instructed
+from vibrator.encoders.onnx_graphs import traced
 from vibrator.encoders.onnx_network import KIND, ExportedModel, OnnxNetwork, exported_revision
 from vibrator.encoders.ports import EncoderConfig
 from vibrator.encoders.registry import kind_of
@@ -29,7 +30,6 @@ from vibrator.optional import need
 Vectors = NDArray[np.float32]
 
 EXPORTED = ("instructor", "sentence")
-INPUTS = ("input_ids", "attention_mask", "pooling_mask")
 LEAST_COSINE = {"fp32": 0.9999, "int8": 0.99}  # mean, to torch in fp32, over the background texts
 CHECK_INSTRUCTION = "Represent the content for matching preferences: "
 
@@ -88,42 +88,22 @@ def _write_graph(network: InstructorNetwork, path: Path, precision: str) -> None
 def _trace(network: InstructorNetwork, path: Path) -> None:
     torch = need("torch", extra="instructor")
     need("onnxscript", extra="onnx")
-    network.transformer.auto_model.set_attn_implementation("eager")
-
-    example = torch.ones((3, 9), dtype=torch.long)
-    dynamic = torch.export.Dim.DYNAMIC
+    module, inputs = traced(network)
+    any_length = torch.export.Dim.DYNAMIC
     with torch.inference_mode(), _quiet():
         torch.onnx.export(
-            _whole(torch.nn, network).eval(),
-            (example, example.clone(), example.clone()),
+            module,
+            tuple(inputs.values()),
             str(path),
-            input_names=list(INPUTS),
+            input_names=list(inputs),
             output_names=["vectors"],
-            dynamic_shapes={name: {0: dynamic, 1: dynamic} for name in INPUTS},
+            dynamic_shapes={
+                name: dict.fromkeys(range(example.dim()), any_length)
+                for name, example in inputs.items()
+            },
             external_data=False,
             verbose=False,
         )
-
-
-def _whole(nn: Any, network: InstructorNetwork) -> Any:
-    base: Any = nn.Module
-
-    class Whole(base):  # type: ignore[misc]  # torch arrives late
-        """From token ids to vectors."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = network.transformer.auto_model
-            self.head = nn.ModuleList(network.head)
-
-        def forward(self, input_ids: Any, attention_mask: Any, pooling_mask: Any) -> Any:
-            read = self.model(input_ids=input_ids, attention_mask=attention_mask, return_dict=False)
-            features = {"token_embeddings": read[0], "attention_mask": pooling_mask}
-            for module in self.head:
-                features = module(features)
-            return features["sentence_embedding"]
-
-    return Whole()
 
 
 def _quantize(source: Path, target: Path) -> None:

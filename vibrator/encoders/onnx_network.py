@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibrator.encoders.batching import Batcher
-from vibrator.encoders.tokens import Tokens, padded, read_tokenizer
+from vibrator.encoders.tokens import Tokens, distinct, padded, read_tokenizer
 from vibrator.errors import ArtefactError
 from vibrator.optional import need
 
@@ -71,6 +71,7 @@ class OnnxNetwork:
             exported.folder, max_length=facts["max_length"], lowercase=facts["lowercase"]
         )
         self.session = open_session(exported.folder / "model.onnx")
+        self.reads_distinct = "places" in {each.name for each in self.session.get_inputs()}
         self.batcher = Batcher(self.forward, batch_size=batch_size, token_budget=TOKENS_AT_ONCE)
 
     def vectors(self, instruction: str, texts: Sequence[str]) -> Vectors:
@@ -85,7 +86,16 @@ class OnnxNetwork:
     def forward(self, batch: list[Tokens]) -> Vectors:
         """One batch through the graph."""
         ids, attended, pooled = padded(batch, pad_id=self.pad_id)
-        feed = {"input_ids": ids, "attention_mask": attended, "pooling_mask": pooled}
+        feed = {"attention_mask": attended, "pooling_mask": pooled}
+        if self.reads_distinct:
+            different = distinct(ids)
+            feed |= {
+                "token_ids": different.ids,
+                "positions": different.positions,
+                "places": different.places,
+            }
+        else:
+            feed["input_ids"] = ids
         return np.asarray(self.session.run(None, feed)[0], np.float32)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vibrator.encoders.wordpieces import WordReader, reads_by_word
 from vibrator.errors import ArtefactError
 
 Ids = NDArray[np.int64]
@@ -31,6 +32,14 @@ class Padded(NamedTuple):
     pooled: Ids
 
 
+class Distinct(NamedTuple):
+    """The different tokens at their positions, and which of them each place of a batch holds."""
+
+    ids: Ids
+    positions: Ids
+    places: Ids
+
+
 @dataclass(frozen=True)
 class InstructedTokenizer:
     """Puts the instruction in front, verbatim, and counts its tokens as Instructor does.
@@ -47,7 +56,12 @@ class InstructedTokenizer:
         """One entry a text; safe to call from many threads."""
         skip = self._instruction_length(instruction) if instruction else 0
         whole = [self._read(instruction + text.strip()) for text in texts]
-        return [Tokens(e.ids, skip) for e in self._tokenizer.encode_batch_fast(whole)]
+        return [Tokens(ids, skip) for ids in self._ids(whole)]
+
+    def _ids(self, texts: list[str]) -> Iterable[list[int]]:
+        if self._by_word:
+            return self._by_word.ids(texts)
+        return (encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts))
 
     def _instruction_length(self, instruction: str) -> int:
         length = len(self._tokenizer.encode(self._read(instruction)).ids) - 1  # less the end sign
@@ -64,6 +78,12 @@ class InstructedTokenizer:
         tokenizer.no_padding()
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
+
+    @cached_property
+    def _by_word(self) -> WordReader | None:
+        if not reads_by_word(self.tokenizer_json):
+            return None
+        return WordReader(self._tokenizer, self.max_length)
 
 
 def read_tokenizer(
@@ -90,3 +110,15 @@ def padded(batch: Sequence[Tokens], *, pad_id: int = 0) -> Padded:
     skips = np.array([tokens.skip for tokens in batch])
     pooled = attended & (places >= skips[:, None])
     return Padded(ids, attended.astype(np.int64), pooled.astype(np.int64))
+
+
+def distinct(ids: Ids) -> Distinct:
+    """What stands in a batch without its repetitions; `places` are [position, text].
+
+    >>> distinct(np.array([[5, 6], [5, 7]]))
+    Distinct(ids=array([5, 6, 7]), positions=array([0, 1, 1]), places=array([[0, 0], [1, 2]]))
+    """
+    length = ids.shape[1]
+    pairs = ids.T * length + np.arange(length)[:, None]
+    different, places = np.unique(pairs, return_inverse=True)
+    return Distinct(different // length, different % length, places.reshape(pairs.shape))
