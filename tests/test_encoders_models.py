@@ -31,15 +31,22 @@ def minilm():
     return str(get_model_path())
 
 
+@pytest.mark.parametrize("call", [0, 12, 256])
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_batches_cover_everything_from_the_longest_down(size):
+def test_batches_cover_everything_from_the_longest_down(size, call):
     lengths = np.random.default_rng(size).integers(1, 500, 50).tolist()
 
-    plan = batches(lengths, size)
+    plan = batches(lengths, size, call=call)
 
     assert sorted(i for batch in plan for i in batch) == list(range(50))
-    assert all(lengths[b[-1]] * 2 >= lengths[b[0]] or lengths[b[0]] <= 16 for b in plan)
+    assert all(lengths[b[0]] - lengths[i] <= call for b in plan for i in b)
     assert max(map(len, plan)) <= size
+
+
+def test_batches_part_only_where_padding_costs_more_than_a_call():
+    assert batches([17] * 2 + [16] * 3, 32, call=12) == [[0, 1, 2, 3, 4]]
+    assert batches([17] * 2 + [14] * 5, 32, call=12) == [[0, 1], [2, 3, 4, 5, 6]]
+    assert batches([0, 0, 3], 2, 4, call=0) == [[2], [0, 1]]
 
 
 def test_callers_that_come_together_are_served_together():

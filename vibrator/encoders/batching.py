@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-CALL = 12  # tokens; what another call of the model costs
+CALL = 256  # tokens that a model on torch reads in the time that a call more takes
 Item = TypeVar("Item")
 Vectors = NDArray[np.float32]
 
@@ -34,7 +34,8 @@ class Batcher(Generic[Item]):
 
     One queue and no waiting for company: whichever caller finds the model free takes everything
     that has gathered meanwhile along. `forward` is called by one thread at a time. With
-    `token_budget`, a batch of several texts is no more tokens than that, padding included.
+    `token_budget`, a batch of several texts is no more tokens than that, padding included; `call`
+    is how many tokens of padding are worth another call.
 
     >>> batcher = Batcher(lambda words: np.array([[len(word)] for word in words]), batch_size=2)
     >>> batcher.rows(["three", "a", "four"], lengths=[5, 1, 4]).ravel().tolist()
@@ -44,17 +45,21 @@ class Batcher(Generic[Item]):
     forward: Callable[[list[Item]], Vectors]
     batch_size: int
     token_budget: int | None = None
+    call: int = CALL
     _queue: deque[_Job[Item]] = field(default_factory=deque, init=False, repr=False)
     _model: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def rows(self, items: Sequence[Item], lengths: Sequence[int]) -> Vectors:
         """One row an item, in their order; at least one item."""
-        plan = batches(lengths, self.batch_size, self.token_budget)
+        plan = self._plan(lengths)
         parts = [
             self._row_block([items[i] for i in places], [lengths[i] for i in places])
             for places in plan
         ]
         return in_order(parts, plan)
+
+    def _plan(self, lengths: Sequence[int]) -> list[list[int]]:
+        return batches(lengths, self.batch_size, self.token_budget, self.call)
 
     def _row_block(self, items: list[Item], lengths: list[int]) -> Vectors:
         job = _Job(items, lengths)
@@ -91,17 +96,19 @@ class Batcher(Generic[Item]):
     def _run(self, jobs: list[_Job[Item]]) -> None:
         items = [item for job in jobs for item in job.items]
         lengths = [length for job in jobs for length in job.lengths]
-        plan = batches(lengths, self.batch_size, self.token_budget)
+        plan = self._plan(lengths)
         rows = in_order([self.forward([items[i] for i in places]) for places in plan], plan)
         ends = np.cumsum([len(job.items) for job in jobs])
         for job, part in zip(jobs, np.split(rows, ends[:-1]), strict=True):
             job.rows = part
 
 
-def batches(lengths: Sequence[int], size: int, token_budget: int | None = None) -> list[list[int]]:
+def batches(
+    lengths: Sequence[int], size: int, token_budget: int | None = None, call: int = CALL
+) -> list[list[int]]:
     """Positions batched from the longest down, anew where padding would cost more than a call.
 
-    >>> batches([3, 100, 90, 4, 95], size=2)
+    >>> batches([3, 100, 90, 4, 95], size=2, call=50)
     [[1, 4], [2], [3, 0]]
     >>> batches([30, 30, 30], size=8, token_budget=64)
     [[0, 1], [2]]
@@ -111,9 +118,11 @@ def batches(lengths: Sequence[int], size: int, token_budget: int | None = None) 
     longest = free = 0
     for done, place in enumerate(places):
         padding = (longest - lengths[place]) * min(free, len(places) - done)
-        if not free or padding > CALL:
+        if not free or padding > call:
             longest = lengths[place]
-            free = size if token_budget is None else max(1, min(size, token_budget // longest))
+            free = (
+                size if token_budget is None else max(1, min(size, token_budget // max(1, longest)))
+            )
             plan.append([])
         plan[-1].append(place)
         free -= 1

@@ -35,7 +35,7 @@ class Padded(NamedTuple):
 class Distinct(NamedTuple):
     """The different tokens at their positions, and which of them each place of a batch holds."""
 
-    ids: Ids
+    token_ids: Ids
     positions: Ids
     places: Ids
 
@@ -116,7 +116,7 @@ def distinct(ids: Ids) -> Distinct:
     """What stands in a batch without its repetitions; `places` are [position, text].
 
     >>> distinct(np.array([[5, 6], [5, 7]]))
-    Distinct(ids=array([5, 6, 7]), positions=array([0, 1, 1]), places=array([[0, 0], [1, 2]]))
+    Distinct(token_ids=array([5, 6, 7]), positions=array([0, 1, 1]), places=array([[0, 0], [1, 2]]))
     """
     length = ids.shape[1]
     pairs = ids.T * length + np.arange(length)[:, None]

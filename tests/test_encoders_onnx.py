@@ -1,0 +1,130 @@
+"""What makes an exported model fast, and that it changes no vector."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibrator.encoders import wordpieces
+from vibrator.encoders.onnx_network import ExportedModel, OnnxNetwork
+from vibrator.encoders.tokens import InstructedTokenizer, distinct
+from vibrator.encoders.wordpieces import WordReader, reads_by_word
+
+LONGEST = 12
+SIGNS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+PIECES = [*SIGNS, *"abcdeilnorstu", *(f"##{c}" for c in "abcdeilnorstu"), "trail", "##s", "日", "!"]
+ODD = "aAbé\u0301\u0345İΣß日🎉!'.- \u00a0\u3000\t\n\x00\x1c\x85\u200b\u2028\ufeff"
+TEXTS = ["long trails", "a", "trails and tents " * 4, "détail 🎉", "a tent", "[MASK] [PAD] tent"]
+
+
+def tokenizer_json(**changed):
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    made = Tokenizer(models.WordPiece({p: i for i, p in enumerate(dict.fromkeys(PIECES))}))
+    made.normalizer = normalizers.BertNormalizer()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    made.add_special_tokens(SIGNS)
+    return json.dumps(json.loads(made.to_str()) | changed)
+
+
+@given(
+    st.lists(st.text(st.sampled_from(ODD) | st.characters(codec="utf-8")) | st.sampled_from(TEXTS))
+)
+def test_words_have_the_ids_of_the_whole_text(texts):
+    tokenizer = InstructedTokenizer(tokenizer_json(), LONGEST)._tokenizer
+    reader = WordReader(tokenizer, LONGEST)
+
+    right = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
+
+    assert reader.ids(texts) == right == reader.ids(texts)
+
+
+def test_the_words_kept_are_bounded(monkeypatch):
+    monkeypatch.setattr(wordpieces, "WORDS_KEPT", 50)
+    tokenizer = InstructedTokenizer(tokenizer_json(), LONGEST)._tokenizer
+    reader = WordReader(tokenizer, LONGEST)
+
+    for start in range(0, 1000, 20):
+        reader.ids([f"w{i}" for i in range(start, start + 20)])
+    reader.ids(["x" * 100_000])
+
+    assert max(map(len, reader._known)) < 10
+    assert len(reader._known) <= 50 + 20
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"normalizer": None},
+        {"pre_tokenizer": {"type": "Metaspace"}},
+        {"post_processor": None},
+        {"added_tokens": [{"content": "two words", "lstrip": False, "rstrip": False}]},
+        {"added_tokens": [{"content": "<mask>", "lstrip": True, "rstrip": False}]},
+    ],
+)
+def test_a_tokenizer_that_looks_across_spaces_reads_whole_texts(changed):
+    assert reads_by_word(tokenizer_json())
+    assert not reads_by_word(tokenizer_json(**changed))
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=1, max_size=9))
+def test_distinct_tokens_give_the_batch_back(rows):
+    ids = np.array(rows)
+    token_ids, positions, places = distinct(ids)
+
+    np.testing.assert_array_equal(token_ids[places].T, ids)
+    np.testing.assert_array_equal(positions[places].T, np.broadcast_to(np.arange(3), ids.shape))
+    assert len(token_ids) == len(set(zip(token_ids, positions, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    """A sentence model of BERT's architecture, its weights by chance."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    torch.manual_seed(0)
+    BertModel(
+        BertConfig(
+            vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+            intermediate_size=64, max_position_embeddings=LONGEST, initializer_range=0.5,
+        )
+    ).save_pretrained(folder / "bert")  # fmt: skip
+    (folder / "bert" / "tokenizer.json").write_text(tokenizer_json(), encoding="utf-8")
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "bert" / "tokenizer.json"),
+        unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]",
+        model_max_length=LONGEST,
+    ).save_pretrained(folder / "bert")  # fmt: skip
+    modules = [Transformer(str(folder / "bert")), Pooling(32)]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("written_out", [True, False])
+def test_bert_written_out_gives_the_vectors_of_torch(tiny_bert, tmp_path, monkeypatch, written_out):
+    from sentence_transformers import SentenceTransformer
+
+    from vibrator.encoders import onnx_export, onnx_graphs
+
+    if not written_out:  # as every export was, and those of other architectures are
+        monkeypatch.setattr(onnx_graphs, "_is_plain_bert", lambda model: False)
+    texts = TEXTS * 5
+    random.Random(0).shuffle(texts)
+
+    onnx_export.export_onnx(str(tiny_bert), tmp_path / "exact", precision="fp32")
+    network = OnnxNetwork(ExportedModel(tmp_path / "exact"), 8)
+
+    assert network.reads_whole is not written_out
+    right = SentenceTransformer(str(tiny_bert), device="cpu").encode(texts)
+    np.testing.assert_allclose(network.vectors("", texts), right, atol=1e-5)
