@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from vibrator.errors import BadInput
+from vibrator.errors import BadInput, VibratorError
 from vibrator.pipeline.company import SIGNALS, Company, Past
 from vibrator.pipeline.item_history import ItemHistory
 from vibrator.pipeline.next_item import (
@@ -16,6 +16,7 @@ from vibrator.pipeline.next_item import (
     Weighing,
     _cases,
     _choice,
+    _of_people,
     lateness,
     softmax_weights,
 )
@@ -206,6 +207,28 @@ def test_who_did_little_has_weights_of_their_own():
         assert unseen[6] == pytest.approx(expected[6])
     with pytest.raises(BadInput, match=r"^2 items need as many times"):
         model.scores([0, 1], 9.0, times=[1.0])
+
+
+def test_two_thousand_people_are_enough_a_third_of_them_from_each_fold():
+    users = [f"p{n % 700}" for n in range(1400)] + ["once"]
+    history = ItemHistory(users, ["x"] * 1401, np.arange(1401.0)[::-1], [1.0] * 1401)
+    several = list(_of_people(history, np.arange(701), np.random.default_rng(0)))
+    whose = {int(history.users[events[0]]) for events in several}
+
+    assert len(whose) == len(several) in {665, 666}  # "once" may be drawn, and has one action
+    for events in several:
+        assert len(events) == 2
+        assert len(set(history.users[events])) == 1
+        assert history.times[events[0]] < history.times[events[1]]
+    few = _of_people(history, np.array([0, 5, 700]), np.random.default_rng(0))
+    assert [int(history.users[events[0]]) for events in few] == [0, 5]  # 700 is "once"
+
+
+def test_weights_that_do_not_settle_are_no_weights():
+    rows = np.full((1 + ALTERNATIVES, 2), np.nan, dtype=np.float32)
+    choice = Choice(rows, np.arange(len(rows)) < 4, 0.5)
+    with np.errstate(invalid="ignore"), pytest.raises(VibratorError, match="did not settle in 60"):
+        softmax_weights([choice])
 
 
 def test_cases_are_the_last_action_and_three_after_the_first_few():

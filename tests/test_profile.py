@@ -87,6 +87,18 @@ def test_an_action_without_a_time_never_fades():
     assert np.allclose(vector, ENCODER.encode_actions(actions[:1])[0], atol=1e-3)
 
 
+def test_actions_without_a_time_hold_their_ground_while_the_others_fade():
+    profile = Profile()
+    both = [UserAction("click", "a"), UserAction("click", "b", timestamp=NOW)]
+    profile.add(both, [[1.0, 0.0], [0.0, 1.0]])
+    reading = profile.at(NOW + timedelta(days=14))
+    fast, slow = 2.0**-14, 2.0**-1
+    expected = [(1 / (1 + fast) + 1 / (1 + slow)) / 2, (fast / (1 + fast) + slow / (1 + slow)) / 2]
+
+    assert reading.vector == pytest.approx(expected)
+    assert reading.evidence == pytest.approx(1 + slow)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 60), st.integers(0, 2**32 - 1), st.integers(1, 5))
 def test_any_order_and_any_partition_give_the_same_profile(count, seed, parts):
