@@ -18,6 +18,7 @@ from vibrator.calibration import (
     PlattCalibrator,
     ReliabilityCurve,
     TemperatureCalibrator,
+    VennAbersCalibrator,
     calculate_brier_score,
     calculate_ece,
 )
@@ -172,6 +173,51 @@ def test_equal_parameters_are_equal_calibrators_and_unfitted_ones_are_alike():
     for use in (PlattCalibrator().parameters, lambda: PlattCalibrator().transform(0.5)):
         with pytest.raises(NotFitted, match=r"^PlattCalibrator has no parameters yet"):
             use()
+
+
+def test_calibrators_print_shortly():
+    assert repr(IsotonicCalibrator()) == "IsotonicCalibrator(unfitted)"
+    assert repr(IsotonicCalibrator([0.1, 0.4], [0.2, 0.3])) == "IsotonicCalibrator(2 knots)"
+    assert repr(VennAbersCalibrator()) == "VennAbersCalibrator(unfitted)"
+    assert "unfitted" not in repr(VennAbersCalibrator().fit(*TEN))
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_a_beta_map_cannot_be_fitted_on_scores_without_log_odds(end):
+    with pytest.raises(BadInput, match=r"^scores must lie between 0 and 1 to fit a beta map"):
+        BetaCalibrator().fit([end, *TEN[0][1:-1], 0.5], TEN[1])
+
+
+@pytest.mark.parametrize(("a", "b"), [(3.0, -1.5), (-1.5, 3.0), (-1.0, -1.0)])
+def test_a_beta_map_never_falls_where_the_labels_do(a, b):
+    """The best of the rising maps: a coefficient that would be negative is nought."""
+    rng = np.random.default_rng(2)
+    scores = rng.uniform(0.01, 0.99, 2_000)
+    labels = rng.random(2_000) < sigmoid(a * np.log(scores) - b * np.log1p(-scores))
+    fitted = BetaCalibrator().fit(scores, labels.astype(int))
+
+    assert (fitted.a == 0.0) is (a < 0)
+    assert (fitted.b == 0.0) is (b < 0)
+    assert (np.diff(fitted.transform(np.sort(scores))) >= 0).all()
+
+
+def test_copied_rows_of_a_person_do_not_narrow_the_band_when_people_are_drawn():
+    rng = np.random.default_rng(3)
+    said = rng.uniform(0.05, 0.95, 80)
+    came = (rng.random(80) < said).astype(float)
+    people, rows = np.repeat(np.arange(80), 9), (np.repeat(said, 9), np.repeat(came, 9))
+
+    def reach(groups):
+        error = ReliabilityCurve.of(
+            *rows, rng=np.random.default_rng(4), resamples=120, groups=groups
+        ).smooth_ece
+        return error.high - error.value
+
+    single = ReliabilityCurve.of(said, came, rng=np.random.default_rng(4), resamples=120)
+    alone = single.smooth_ece.high - single.smooth_ece.value
+    assert reach(people) == pytest.approx(alone, rel=0.25)
+    assert reach([f"p{n:02}" for n in people]) == reach(people)
+    assert reach(None) < 0.5 * reach(people)
 
 
 # Drift

@@ -203,7 +203,7 @@ class SliderScorer:
             raise BadInput(f"slider must be one of {list(self.sliders)}, got {slider!r}")
         contents = self._contents_of(items)
         scores = self._fits(reading, contents, slider, moment, context)
-        if np.isnan(scores.min(initial=0.0)):
+        if np.isnan(scores).any():
             raise BadInput("encoded rows must be finite, got NaN among them")
         chosen = diverse(scores, contents.vectors, places, diversity)
         require_unit_rows(contents.vectors[chosen])
