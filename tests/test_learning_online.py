@@ -155,6 +155,19 @@ def test_trees_of_few_outcomes_are_no_surer_than_the_scorer_they_began_as(scorer
 
 
 @pytest.mark.integration
+def test_trees_are_grown_with_the_published_settings(scorer):
+    pytest.importorskip("lightgbm", reason="the extra boost is not installed")
+    found = gather(scorer, planted(200, np.random.default_rng(10)), None)
+    grown = BoostedTrees(0, 0).fit(found.table, found.outcomes).booster.model_to_string()
+    for name, value in {
+        "num_iterations": 150, "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 50,
+        "bagging_fraction": 0.8, "bagging_freq": 1, "feature_fraction": 0.8, "verbosity": -1,
+        "seed": 0, "num_threads": 1, "deterministic": 1,
+    }.items():  # fmt: skip
+        assert f"[{name}: {value}]" in grown
+
+
+@pytest.mark.integration
 def test_for_trees_similarities_can_only_speak_for_a_content(scorer):
     pytest.importorskip("lightgbm", reason="the extra boost is not installed")
     rng = np.random.default_rng(8)

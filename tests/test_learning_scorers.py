@@ -477,6 +477,23 @@ def test_a_trail_is_sorted_by_time_and_what_happened_at_once_by_its_id():
     assert trail.reading(NOW + timedelta(seconds=1)).evidence == pytest.approx(4.0, rel=1e-2)
 
 
+def test_moments_near_one_another_are_read_together_but_not_too_many():
+    """Sixty-four at most, and of no more than five hundred and twelve actions between them."""
+    actions = [
+        UserAction("click", "thing 1", timestamp=START + timedelta(minutes=n)) for n in range(2000)
+    ]
+    trail = Trail(actions, Circle())
+
+    def sizes(every, count):
+        moments = START.timestamp() + 60.0 * every * np.arange(1, count + 1)
+        return [span.stop - span.start for span, _ in trail.blocks(moments)]
+
+    assert sizes(1, 130) == [64, 64, 2]
+    assert sizes(20, 60) == [26, 26, 8]  # 25 steps of twenty actions are not yet 512
+    assert sizes(600, 3) == [1, 1, 1]
+    assert sizes(1, 0) == []
+
+
 def test_a_history_is_of_actions_that_have_a_time_and_a_user():
     at = {"timestamp": NOW}
     actions = [
