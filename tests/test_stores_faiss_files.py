@@ -174,8 +174,27 @@ def test_a_file_of_another_format_is_refused(tmp_path, monkeypatch):
 
     from vibrator.stores import index_files
 
-    monkeypatch.setattr(index_files, "FORMAT", 2)
+    monkeypatch.setattr(index_files, "FORMAT", 3)
     index_files.write_index_file(tmp_path / "x.faiss", faiss.IndexFlatIP(4), {})
     monkeypatch.undo()
-    with pytest.raises(ArtefactError, match="format 2, known is 1"):
+    with pytest.raises(ArtefactError, match="format 3, known is 2"):
         index_files.read_index_file(tmp_path / "x.faiss")
+
+
+def test_lists_are_drawn_by_whoever_adds_and_not_by_the_first_who_asks(opened, drawn):
+    catalogue = opened()
+    items = [Item(item_id=str(n), text="t") for n in range(3_000)]
+    for start in (0, 400, 800):
+        catalogue.upsert(items[start : start + 400], ROWS[start : start + 400], fingerprint="f")
+    assert drawn == [800]
+    catalogue.upsert(items[1_200:], ROWS[1_200:], fingerprint="f")
+    assert drawn == [800, 3_000]
+    assert best(catalogue, ROWS[9]) == best(opened(), ROWS[9]) == "9"
+    assert drawn == [800, 3_000]
+
+
+def test_a_row_that_is_gone_from_the_table_is_not_ranked(opened):
+    catalogue = filled(opened())
+    catalogue._database.rows("DELETE FROM items WHERE item_id = '9'")  # and nobody was told
+    (found,) = catalogue.search(ROWS[9:10], 10, fingerprint="f")
+    assert "9" not in [one.item_id for one in found]

@@ -92,6 +92,46 @@ def test_profiles_equal_a_rebuild(app):
     np.testing.assert_allclose(online.vector, anew.vector, atol=1e-6)
 
 
+@pytest.fixture
+def visited(app, postgres_url):
+    """Another component keeps rows of people in two tables, one of them one row a person."""
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as bare:
+        bare.execute("SET search_path = vibrator")
+        bare.execute("CREATE TABLE visits (tenant text, user_id text, place text)")
+        bare.execute(
+            "CREATE TABLE ratings (tenant text, who text, stars real, UNIQUE (tenant, who))"
+        )
+        bare.execute("INSERT INTO personal_tables VALUES ('visits', 'user_id'), ('ratings', 'who')")
+        for user, place in (("cookie-7", "the hut"), ("ada", "the lake"), ("bruno", "the pass")):
+            row = (app.store.tenant, user)
+            bare.execute("INSERT INTO visits VALUES (%s, %s, %s)", (*row, place))
+            bare.execute("INSERT INTO ratings VALUES (%s, %s, %s)", (*row, len(place)))
+        bare.execute("DELETE FROM ratings WHERE who = 'bruno'")
+        yield app
+        bare.execute("DELETE FROM personal_tables WHERE name IN ('visits', 'ratings')")
+        bare.execute("DROP TABLE visits, ratings")
+    bare.close()
+
+
+def test_what_another_component_keeps_is_exported_merged_and_forgotten(visited):
+    assert visited.export("ada")["tables"]["ratings"] == [
+        {"tenant": visited.store.tenant, "who": "ada", "stars": 8.0}
+    ]
+    visited.observe("cookie-7", UserAction("write", "a walk"))
+    visited.merge_users("cookie-7", "ada")
+    visited.merge_users("bruno", "ada")
+    tables = visited.export("bruno")["tables"]
+    assert sorted(row["place"] for row in tables["visits"]) == ["the hut", "the lake", "the pass"]
+    assert [row["stars"] for row in tables["ratings"]] == [8.0]
+    assert visited.profile("ada").events == 1
+
+    receipt = visited.forget("cookie-7")
+    assert (receipt.removed["visits"], receipt.removed["ratings"]) == (3, 1)
+    assert "tables" not in visited.export("ada")
+
+
 def files_with(url, words):
     """The files of the server's folder with these words, its write-ahead log left out."""
     import psycopg

@@ -12,8 +12,8 @@ import numpy as np
 from vibrator.errors import ArtefactError, BadInput
 from vibrator.optional import need
 from vibrator.stores.index_files import read_index_file, write_index_file
-from vibrator.stores.matrix import NewIndex
-from vibrator.vectors import blocks
+from vibrator.stores.matrix import NewIndex, RowsOf
+from vibrator.vectors import blocks, top_k
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,7 @@ PROBED = 1 / 10  # of the lists looked into: real vectors cluster less than synt
 PROBED_AT_LEAST = 16
 TRAINED_ON = 64  # rows a list, drawn evenly
 ADDED_AT_ONCE = 20_000
+RANKED_AGAIN = 4  # times k: what lists find with a byte a dimension, among which the best k are
 WRITTEN_AFTER = 1 / 4  # of the rows have come or gone since the file was written
 
 
@@ -35,8 +36,8 @@ def faiss_index(above: int | None = None, file: Path | None = None) -> NewIndex:
     need("faiss", extra="faiss")
     limit = FAISS_ABOVE if above is None else above
 
-    def make(dimensions: int, made_by: str) -> FaissIndex:
-        index = FaissIndex(dimensions, above=limit, made_by=made_by, file=file)
+    def make(dimensions: int, made_by: str, rows_of: RowsOf) -> FaissIndex:
+        index = FaissIndex(dimensions, rows_of, above=limit, made_by=made_by, file=file)
         index.recall()
         return index
 
@@ -44,23 +45,25 @@ def faiss_index(above: int | None = None, file: Path | None = None) -> NewIndex:
 
 
 class FaissIndex:
-    """Rows in half precision, just as the store keeps them, compared in single precision.
+    """Up to `above` items every row is compared, in half precision, as the store keeps them.
 
-    Up to `above` items every row is compared; beyond, the rows lie in lists, of which the nearest
-    tenth is looked into, and the lists are drawn anew once as many rows have come as they were
-    drawn from. Drawing takes long, so the lists are kept in a file, which is never trusted: `put`
-    compares each row that came from it.
+    Beyond, the rows lie in lists, a byte a dimension. The nearest tenth of the lists is looked
+    into, and the best of what is found there is ranked again by the rows of the table, in single
+    precision. Lists are drawn anew once as many rows have come as they were drawn from. That takes
+    long, so they are kept in a file, which is never trusted: `put` compares each row that came
+    from it.
     """
 
     def __init__(
         self,
         dimensions: int,
+        rows_of: RowsOf,
         *,
         above: int = FAISS_ABOVE,
         made_by: str = "",
         file: Path | None = None,
     ) -> None:
-        self.dimensions, self._above = dimensions, above
+        self.dimensions, self._rows_of, self._above = dimensions, rows_of, above
         self._made_by, self._file = made_by, file
         self._faiss = need("faiss", extra="faiss")
         self._index: Any = self._flat()
@@ -113,19 +116,23 @@ class FaissIndex:
         if not len(self) or not k or (among is not None and not len(among)):
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
         wanted = min(k, len(self))
+        asked = min(RANKED_AGAIN * wanted, len(self)) if self._drawn_from else wanted
         chosen = None if among is None else self._only(among)
-        scores, numbers = self._index.search(queries, wanted, params=chosen)
-        if among is None and (numbers < 0).any():  # the nearest lists have fewer than k rows
+        scores, numbers = self._index.search(queries, asked, params=chosen)
+        if among is None and (numbers[:, wanted - 1] < 0).any():  # too few in the nearest lists
             everywhere = self._faiss.SearchParametersIVF(nprobe=self._index.nlist)
-            scores, numbers = self._index.search(queries, wanted, params=everywhere)
-        return [
-            (row[row >= 0], score[row >= 0]) for score, row in zip(scores, numbers, strict=True)
-        ]
+            scores, numbers = self._index.search(queries, asked, params=everywhere)
+        found = [row[row >= 0] for row in numbers]
+        if self._drawn_from:
+            return [self._ranked_again(*pair, k) for pair in zip(queries, found, strict=True)]
+        return [(row, score[: len(row)]) for row, score in zip(found, scores, strict=True)]
 
-    def rows(self, ids: Sequence[int] | Ids) -> Vectors:
-        """The rows under these numbers."""
-        found: Vectors = self._index.reconstruct_batch(np.asarray(ids, np.int64))
-        return found
+    def _ranked_again(self, query: Vectors, numbers: Ids, k: int) -> tuple[Ids, Vectors]:
+        """The k best by the rows that the table has."""
+        there, rows = self._rows_of(numbers)
+        scores = rows @ query
+        best = top_k(scores, k)
+        return there[best], scores[best]
 
     def recall(self) -> None:
         """Take the lists from the file, if it is there and fits; else they are drawn anew."""
@@ -167,9 +174,17 @@ class FaissIndex:
         known = np.fromiter((n in self._ids for n in numbers.tolist()), bool, len(numbers))
         differ = np.ones(len(numbers), bool)
         if known.any():
-            held = self.rows(numbers[known])
-            differ[known] = (held != vectors[known].astype(np.float16)).any(axis=1)
+            held = self._index.reconstruct_batch(numbers[known])
+            differ[known] = (held != self._as_held(vectors[known])).any(axis=1)
         return differ
+
+    def _as_held(self, vectors: Vectors) -> Vectors:
+        """The vectors, rounded as the index rounds them."""
+        if not self._drawn_from:
+            return vectors.astype(np.float16).astype(np.float32)
+        rounding = self._index.sq
+        rounded: Vectors = rounding.decode(rounding.compute_codes(np.ascontiguousarray(vectors)))
+        return rounded
 
     def _flat(self) -> Any:
         kind = self._faiss.ScalarQuantizer.QT_fp16
@@ -184,15 +199,19 @@ class FaissIndex:
         by_residual = False  # else a row comes back rounded once more
         index = self._faiss.IndexIVFScalarQuantizer(
             self._faiss.IndexFlatIP(self.dimensions), self.dimensions, lists,
-            self._faiss.ScalarQuantizer.QT_fp16, self._faiss.METRIC_INNER_PRODUCT, by_residual,
+            self._faiss.ScalarQuantizer.QT_8bit, self._faiss.METRIC_INNER_PRODUCT, by_residual,
         )  # fmt: skip
-        index.train(self.rows(numbers[:: max(1, len(numbers) // (lists * TRAINED_ON))]))
+        _, sample = self._rows_of(numbers[:: max(1, len(numbers) // (lists * TRAINED_ON))])
+        index.train(sample)
         index.set_direct_map_type(self._faiss.DirectMap.Hashtable)  # numbers have gaps
+        self._ids = set()
         for block in blocks(len(numbers), ADDED_AT_ONCE):
-            index.add_with_ids(self.rows(numbers[block]), numbers[block])
+            there, rows = self._rows_of(numbers[block])
+            index.add_with_ids(rows, there)
+            self._ids.update(there.tolist())
         index.nprobe = min(lists, max(PROBED_AT_LEAST, round(PROBED * lists)))
-        self._index, self._drawn_from, self._come = index, len(numbers), 0
-        self._unwritten = len(numbers)
+        self._index, self._drawn_from, self._come = index, len(self), 0
+        self._unwritten = len(self)
 
     def _only(self, among: Sequence[int]) -> Any:
         chosen = self._faiss.IDSelectorBatch(np.asarray(among, np.int64))

@@ -16,7 +16,7 @@ from vibrator.errors import ArtefactError
 from vibrator.optional import need
 from vibrator.writing import whole_file
 
-FORMAT = 1
+FORMAT = 2  # 1 had lists of rows in half precision
 DIGEST_BYTES = 32
 READ_AT_ONCE = 1 << 20
 

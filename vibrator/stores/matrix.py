@@ -50,7 +50,8 @@ class Index(Protocol):
         ...
 
 
-NewIndex = Callable[[int, str], Index]  # from dimensions and who made the vectors
+RowsOf = Callable[["Ids"], "tuple[Ids, Vectors]"]  # those of the numbers that have rows, the rows
+NewIndex = Callable[[int, str, RowsOf], Index]  # from dimensions, who made the vectors, the table
 
 
 class Matrix:
@@ -62,7 +63,7 @@ class Matrix:
     [(array([9]), array([0.9], dtype=float32))]
     """
 
-    def __init__(self, dimensions: int, _made_by: str = "") -> None:
+    def __init__(self, dimensions: int, _made_by: str = "", _rows_of: RowsOf | None = None) -> None:
         self.dimensions = dimensions
         self._rows = np.empty((ROOM, dimensions), np.float32)
         self._ids = np.empty(ROOM, np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from vibrator.optional import need
 from vibrator.stores.journal import MERGE
 from vibrator.stores.postgres.events import IN_TURN
 from vibrator.stores.postgres.schema import BUMP, EPOCH
@@ -36,10 +37,35 @@ def _move(cursor: Any, tenant: str, anonymous: str, known: str) -> int:
     cursor.execute("DELETE FROM profiles WHERE tenant = %s AND user_id = %s", who)
     tables = cursor.execute("SELECT name, user_column FROM personal_tables").fetchall()
     for table, column in tables:
-        sql = f"UPDATE {table} SET {column} = %s WHERE tenant = %s AND {column} = %s"  # noqa: S608 - registered names
-        count = cursor.execute(sql, (known, *who)).rowcount
+        count = _hand_over(cursor, table, column, (known, *who))
         moved += count if table == "events" else 0
     return int(moved)
+
+
+def _hand_over(cursor: Any, table: str, column: str, values: tuple[str, ...]) -> int:
+    """All rows of a table at once, or one by one where some may be there once a person only."""
+    whose = f"tenant = %s AND {column} = %s"
+    sql = f"UPDATE {table} SET {column} = %s WHERE {whose}"  # noqa: S608 - registered names
+    if _allowed(cursor, sql, values):
+        return int(cursor.rowcount)
+    places = f"SELECT ctid FROM {table} WHERE {whose}"  # noqa: S608 - registered names
+    moved = sum(
+        _allowed(cursor, f"{sql} AND ctid = %s", (*values, place))
+        for (place,) in cursor.execute(places, values[1:]).fetchall()
+    )
+    cursor.execute(f"DELETE FROM {table} WHERE {whose}", values[1:])  # noqa: S608 - registered names
+    return moved
+
+
+def _allowed(cursor: Any, sql: str, values: tuple[Any, ...]) -> bool:
+    """Whether nothing else is in the way; what the known user has stays."""
+    conflict = need("psycopg", extra="postgres").errors.UniqueViolation
+    try:
+        with cursor.connection.transaction():
+            cursor.execute(sql, values)
+    except conflict:
+        return False
+    return True
 
 
 def _actions_to_the_end(cursor: Any, who: tuple[str, str], known: str) -> int:

@@ -61,6 +61,9 @@ class SQLiteCatalogue:
             self._agree_on(connection, fingerprint, half.shape[1])
             connection.executemany(PUT, rows)
             connection.execute(BUMP, (self._tenant, ITEMS_CHANGED))
+        if self._new_index is not Matrix:  # drawing lists takes long: let whoever adds wait for it
+            with self._turn:
+                self._current(fingerprint)
 
     def search(
         self,
@@ -133,7 +136,8 @@ class SQLiteCatalogue:
             made_by, _, dimensions = known.rpartition("/")
             require_same_encoder("catalogue", made_by, fingerprint)
             if self._index is None or self._made_by != known:
-                self._index, self._seen = self._new_index(int(dimensions), made_by), (-1, 0)
+                self._index = self._new_index(int(dimensions), made_by, self._rows_of)
+                self._seen = (-1, 0)
                 self._made_by = known
             if changes != self._seen[0]:
                 self._seen = changes, self._catch_up(connection, self._index)
@@ -151,6 +155,18 @@ class SQLiteCatalogue:
             self._drop_removed(connection, index)
         index.settle()
         return newest
+
+    def _rows_of(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], Vectors]:
+        """Those of the numbers that have rows in the table, and the rows."""
+        wanted, found = numbers.tolist(), dict[int, bytes]()
+        for start in range(0, len(wanted), LOOKUP):
+            few = wanted[start : start + LOOKUP]
+            sql = f"SELECT seq, vector FROM items WHERE seq IN ({marks(len(few))})"  # noqa: S608 - marks only
+            found.update(self._database.rows(sql, few))
+        width = 0 if self._index is None else self._index.dimensions
+        there = [n for n in wanted if len(found.get(n, b"")) == 2 * width]
+        flat = np.frombuffer(b"".join(found[n] for n in there), "<f2")
+        return np.array(there, np.int64), flat.astype(np.float32).reshape(len(there), width)
 
     def _drop_removed(self, connection: sqlite3.Connection, index: Index) -> None:
         alive = connection.execute("SELECT seq FROM items WHERE tenant = ?", (self._tenant,))
