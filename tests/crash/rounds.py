@@ -26,6 +26,7 @@ import numpy as np
 from tests.servers import short_folder, start_postgres
 from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
+from vibrator.errors import StoreError
 from vibrator.personalizer import Personalizer
 from vibrator.stores import Which
 
@@ -62,7 +63,7 @@ def write_until_killed(url, encoder, number, pipe):
     app = opened(url, encoder)
     step, visitors = 0, Queue()
     for kept in (0, 1):
-        Thread(target=visit, args=(app, visitors, number, kept, pipe), daemon=True).start()
+        Thread(target=visit, args=(app, visitors, kept, pipe), daemon=True).start()
     while True:
         step += 1
         user = USERS[step % len(USERS)]
@@ -92,14 +93,14 @@ def merge_in_the_middle(app, visitors, name, user, pipe):
     acknowledge(pipe, [f"merge visitor {name}"])
 
 
-def visit(app, visitors, number, kept, pipe):
-    """What visitors do while they are being merged."""
-    while True:
-        name = visitors.get()
-        ids = [f"{name}/h{kept}{n}" for n in range(3)]
-        for one in ids:
-            app.observe(f"visitor {name}", UserAction("click", "a hut", action_id=one))
-            acknowledge(pipe, [f"visit {one}"])
+def visit(app, visitors, kept, pipe):
+    """What visitors do while they are being merged, until the server is killed."""
+    with suppress(StoreError):
+        while True:
+            name = visitors.get()
+            for one in [f"{name}/h{kept}{n}" for n in range(3)]:
+                app.observe(f"visitor {name}", UserAction("click", "a hut", action_id=one))
+                acknowledge(pipe, [f"visit {one}"])
 
 
 def acknowledge(pipe, names):
