@@ -2,16 +2,19 @@
 
 import json
 import random
+import shutil
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vibrator.encoder import InstructionalEncoder
 from vibrator.encoders import wordpieces
 from vibrator.encoders.onnx_network import ExportedModel, OnnxNetwork
 from vibrator.encoders.tokens import InstructedTokenizer, distinct
 from vibrator.encoders.wordpieces import WordReader, reads_by_word
+from vibrator.errors import ArtefactError, ModelUnavailable
 
 LONGEST = 12
 SIGNS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -83,6 +86,30 @@ def test_distinct_tokens_give_the_batch_back(rows):
     assert len(token_ids) == len(set(zip(token_ids, positions, strict=True)))
 
 
+FACTS = {
+    "vibrator": "onnx", "source": "tiny", "revision": "1", "dimensions": 32, "max_length": 12,
+    "lowercase": False, "pad_id": 0, "prompts": {}, "takes_instructions": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", FACTS.keys() - {"vibrator"})
+def test_a_config_without_one_of_its_facts_is_refused_by_its_name(tmp_path, missing):
+    facts = {name: value for name, value in FACTS.items() if name != missing}
+    (tmp_path / "config.json").write_text(json.dumps(facts))
+
+    with pytest.raises(ArtefactError, match=f"'{missing}' in .*config.json.*export"):
+        InstructionalEncoder(str(tmp_path)).encode_items(["a tent"])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model": {"type": "WordPiece"}}', "\xff"])
+def test_a_tokenizer_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "config.json").write_text(json.dumps(FACTS))
+    (tmp_path / "tokenizer.json").write_text(text, encoding="latin-1")
+
+    with pytest.raises(ArtefactError, match=r"tokenizer\.json is no tokenizer"):
+        InstructionalEncoder(str(tmp_path)).encode_items(["a tent"])
+
+
 @pytest.fixture(scope="module")
 def tiny_bert(tmp_path_factory):
     """A sentence model of BERT's architecture, its weights by chance."""
@@ -128,3 +155,26 @@ def test_bert_written_out_gives_the_vectors_of_torch(tiny_bert, tmp_path, monkey
     assert network.reads_whole is not written_out
     right = SentenceTransformer(str(tiny_bert), device="cpu").encode(texts)
     np.testing.assert_allclose(network.vectors("", texts), right, atol=1e-5)
+    config = tmp_path / "exact" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dimensions": 16}))
+    with pytest.raises(ArtefactError, match="says it has 16 dimensions, and its graph gives 32"):
+        OnnxNetwork(ExportedModel(tmp_path / "exact"), 8)
+
+
+@pytest.mark.integration
+def test_a_model_whose_tokenizer_is_missing_is_refused(tiny_bert, tmp_path):
+    shutil.copytree(tiny_bert, tmp_path / "torn")
+    for file in (tmp_path / "torn").glob("*token*"):
+        file.unlink()
+
+    with pytest.raises(ModelUnavailable, match="no words in its tokenizer"):
+        InstructionalEncoder(str(tmp_path / "torn")).encode_items(["a tent"])
+
+
+@pytest.mark.integration
+def test_a_model_whose_pooling_is_missing_is_refused(tiny_bert, tmp_path):
+    shutil.copytree(tiny_bert, tmp_path / "torn")
+    shutil.rmtree(tmp_path / "torn" / "1_Pooling")
+
+    with pytest.raises(ModelUnavailable, match="could not be loaded"):
+        InstructionalEncoder(str(tmp_path / "torn")).encode_items(["a tent"])

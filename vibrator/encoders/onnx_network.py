@@ -23,6 +23,16 @@ Vectors = NDArray[np.float32]
 KIND = "onnx"  # what config.json of an exported folder says under "vibrator"
 TOKENS_AT_ONCE = 384  # more of them crowd each other out of a processor's cache
 CALL = 12  # tokens that are read in the time that it takes to go through the weights once more
+FACTS = {  # what config.json tells, and as what
+    "source": str,
+    "revision": str,
+    "dimensions": int,
+    "max_length": int,
+    "lowercase": bool,
+    "pad_id": int,
+    "prompts": dict,
+    "takes_instructions": bool,
+}
 UNFUSED = ["SkipLayerNormFusion"]  # addition and normalisation apart take a third of the time
 
 
@@ -41,6 +51,12 @@ class ExportedModel:
             raise ArtefactError(f"{str(self.folder)!r} is no exported model: {error}") from error
         if not isinstance(facts, dict) or facts.get("vibrator") != KIND:
             raise ArtefactError(f"{str(self.folder)!r} was not written by export_onnx")
+        for name, kind in FACTS.items():
+            if type(facts.get(name)) is not kind:
+                raise ArtefactError(
+                    f"{name!r} in {str(self.folder / 'config.json')!r} must be of type"
+                    f" {kind.__name__}, got {facts.get(name)!r:.80}: export the model again"
+                )
         return facts
 
     @property
@@ -72,6 +88,12 @@ class OnnxNetwork:
             exported.folder, max_length=facts["max_length"], lowercase=facts["lowercase"]
         )
         self.session = open_session(exported.folder / "model.onnx")
+        width = self.session.get_outputs()[0].shape[-1]
+        if isinstance(width, int) and width != self.dimensions:
+            raise ArtefactError(
+                f"{str(exported.folder)!r} says it has {self.dimensions} dimensions, and its graph"
+                f" gives {width}: export the model again"
+            )
         self.reads_whole = "input_ids" in {each.name for each in self.session.get_inputs()}
         self.batcher = Batcher(
             self.forward, batch_size=batch_size, token_budget=TOKENS_AT_ONCE, call=CALL

@@ -93,7 +93,12 @@ def read_tokenizer(
     path = folder / "tokenizer.json"
     if not path.exists():
         raise ArtefactError(f"{str(folder)!r} has no tokenizer.json: save the model once more")
-    return InstructedTokenizer(path.read_text(encoding="utf-8"), max_length, lowercase)
+    try:
+        found = InstructedTokenizer(path.read_text(encoding="utf-8"), max_length, lowercase)
+        found.tokens("", ["word"])
+    except Exception as error:  # the errors of tokenizers have no common base but Exception
+        raise ArtefactError(f"{path} is no tokenizer, save the model once more: {error}") from error
+    return found
 
 
 def padded(batch: Sequence[Tokens], *, pad_id: int = 0) -> Padded:

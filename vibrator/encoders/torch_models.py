@@ -25,15 +25,30 @@ def load_modules(checkpoint: Checkpoint, config: EncoderConfig) -> Any:
     torn = need("safetensors", extra="instructor").SafetensorError
     try:
         with _no_progress():
-            return library.SentenceTransformer(
+            model = library.SentenceTransformer(
                 str(checkpoint.folder), device=config.device, local_files_only=True
             )
-    except (OSError, ValueError, KeyError, RuntimeError, torn) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, torn) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelUnavailable(
             f"{checkpoint.name} in {str(checkpoint.folder)!r} could not be loaded"
             f" ({type(error).__name__}: {reason}); {ways_out()}"
         ) from error
+    _require_words(model, checkpoint)
+    return model
+
+
+def _require_words(model: Any, checkpoint: Checkpoint) -> None:
+    # transformers makes an empty tokenizer where its files are missing, and every word is unknown.
+    tokenizer: Any = getattr(model, "tokenizer", None)
+    if not hasattr(tokenizer, "get_vocab"):
+        return
+    words = tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens)
+    if not any(letter.isalnum() for word in words for letter in word):
+        raise ModelUnavailable(
+            f"{checkpoint.name} in {str(checkpoint.folder)!r} has no words in its tokenizer"
+            f" (tokenizer.json is missing); {ways_out()}"
+        )
 
 
 def place(model: Any, config: EncoderConfig) -> Any:
