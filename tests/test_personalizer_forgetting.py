@@ -8,7 +8,7 @@ import pytest
 
 from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
-from vibrator.errors import StoreError
+from vibrator.errors import StoreError, UnknownName
 from vibrator.personalizer import Personalizer
 from vibrator.stores import Which
 from vibrator.stores.sqlite import migrate
@@ -282,3 +282,20 @@ def test_an_action_may_name_the_id_that_was_merged(opened):
     app.observe("cookie-7", wrote("late", user_id="cookie-7"))
     assert app.profile("ada").events == 1
     assert [e.user_id for e in app.store.events.read(Which(kinds=("action",)))] == ["ada"]
+
+
+def test_an_outcome_that_comes_while_its_user_is_forgotten_does_not_bring_them_back(
+    opened, monkeypatch
+):
+    app, other = opened(), opened()
+    made = app.decide("ada", ITEMS).decision_id
+    append = app.store.events.append
+
+    def later(*given, **options):
+        other.forget("ada")
+        return append(*given, **options)
+
+    monkeypatch.setattr(app.store.events, "append", later)
+    with pytest.raises(UnknownName, match="its user was forgotten"):
+        app.outcome(made, "click")
+    assert list(app.store.users()) == []

@@ -12,8 +12,9 @@ from typing import Any
 
 from vibrator.actions import UserAction
 from vibrator.decisions import Consent, Decision, Outcome
-from vibrator.errors import BadInput, UnknownName
+from vibrator.errors import BadInput
 from vibrator.stores.ports import Event, EventLog, Which
+from vibrator.stores.refusals import require_made
 
 ACTION, CONSENT, MERGE, DECISION, OUTCOME = "action", "consent", "merge", "decision", "outcome"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -153,7 +154,9 @@ class LoggedDecisions:
         told = {e.decision_id: e for e in entries if isinstance(e, Decision)}
         asked = {e.decision_id for e in entries if isinstance(e, Outcome)} - told.keys()
         told |= self._by_id(asked)
-        return self._events.append([_as_event(entry, told) for entry in entries])
+        require_made(asked, told)
+        events = [_as_event(entry, told) for entry in entries]
+        return self._events.append(events, needing=asked) if asked else self._events.append(events)
 
     def decisions(self, which: Which) -> Iterator[Decision]:
         """The chosen decisions in log order."""
@@ -186,11 +189,6 @@ class LoggedDecisions:
 def _as_event(entry: Decision | Outcome, made: Mapping[str, Decision]) -> Event:
     if isinstance(entry, Decision):
         return from_decision(entry)
-    if entry.decision_id not in made:
-        raise UnknownName(
-            f"no decision {entry.decision_id!r} is known: it was never made here, or its user "
-            "was forgotten"
-        )
     decision = made[entry.decision_id]
     if entry.item_id is not None and entry.item_id not in decision.candidates:
         raise BadInput(

@@ -7,7 +7,7 @@ An adapter is bound to one tenant when it is opened; no verb reaches another ten
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
@@ -25,7 +25,10 @@ Vectors = NDArray[np.float32]
 DEFAULT_TENANT = "default"
 MAX_SEQ = 2**63 - 1  # behind every place in a log
 PORTS = ("events", "profiles", "vectors", "catalogue", "decisions")
-DURABLE = (*PORTS, "note", "set_note", "erase", "compact")
+DURABLE = (
+    *PORTS, "note", "set_note", "users", "reencode", "merge", "erase", "personal_rows", "compact",
+    "shared", "close",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +136,12 @@ class Found:
 class EventLog(Protocol):
     """An append-only log, idempotent by (kind, event id)."""
 
-    def append(self, events: Sequence[Event]) -> int:
+    def append(self, events: Sequence[Event], *, needing: Collection[str] = ()) -> int:
         """Keep the events that are new, all or none; on return they are safe. How many were new.
 
         Those of somebody who was merged are kept as the known user's, found out in the same step:
-        one that comes while its user is being merged is never left behind.
+        one that comes while its user is being merged is never left behind. `needing` names
+        decisions that have to be there still (UnknownName): their users may be forgotten meanwhile.
         """
         ...
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vibrator.errors import ArtefactError, BadInput
+from vibrator.errors import ArtefactError, BadInput, UnknownName
 
 
 def require_same_encoder(whose: str, made_by: str, fingerprint: str) -> None:
@@ -38,6 +40,16 @@ def require_same_width(queries: NDArray[np.float32], dimensions: int) -> None:
     """Queries are as wide as the vectors that they are compared with."""
     if queries.shape[1] != dimensions:
         raise BadInput(f"queries must have {dimensions} dimensions, got {queries.shape[1]}")
+
+
+def require_made(needed: Collection[str], known: Collection[str]) -> None:
+    """What came of a decision is kept only as long as the decision is."""
+    for decision_id in needed:
+        if decision_id not in known:
+            raise UnknownName(
+                f"no decision {decision_id!r} is known: it was never made here, or its user "
+                "was forgotten"
+            )
 
 
 def require_mergeable(anonymous: str, known: str, already: str | None, target: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from vibrator.errors import BadInput
+from vibrator.errors import BadInput, UnknownName
 from vibrator.stores.ports import Event, EventLog, Which
 from vibrator.testing.refusing import refused
 
@@ -118,3 +118,14 @@ class EventLogContract:
             new = pool.map(lambda n: log.append([event(str(n % 40))]), range(80))
             assert sum(new) == 40
         assert len({e.event_id for e in log.read(Which())}) == 40
+
+    def test_what_needs_a_decision_that_is_gone_is_refused(self, adapter: Adapter) -> None:
+        log = adapter("a")
+        log.append([event("d1", kind="decision"), event("d2", kind="action")])
+        assert log.append([event("o1", kind="outcome")], needing={"d1"}) == 1
+        for some in ([event("o2", kind="outcome")], [event("o2"), event("o3")]):
+            with refused(UnknownName):
+                log.append(some, needing={"d1", "d2"})
+        with refused(UnknownName):
+            adapter("b").append([event("o1")], needing={"d1"})
+        assert [e.event_id for e in log.read(Which())] == ["d1", "d2", "o1"]

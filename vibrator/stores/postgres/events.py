@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from vibrator.stores.journal import dump_body
 from vibrator.stores.pages import Row, narrowed, read_pages
 from vibrator.stores.ports import Event, Which
 from vibrator.stores.postgres.pool import Pool
+from vibrator.stores.refusals import require_made
 
 COLUMNS = "seq, user_id, kind, event_id, at, text, body::text"
 # One appender a tenant at a time: a place in the log is then never handed out before an earlier
@@ -17,6 +18,7 @@ COLUMNS = "seq, user_id, kind, event_id, at, text, body::text"
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('vibrator events ' || %s, 0))"
 # Who was merged is asked on the way, in the statement itself, which the turn lets see every merge.
 MERGED = "SELECT user_id FROM events WHERE tenant = %s AND kind = 'merge' AND event_id ="
+MADE = "SELECT event_id FROM events WHERE tenant = %s AND kind = 'decision' AND event_id = ANY(%s)"
 APPEND_ONE = (
     "INSERT INTO events (tenant, user_id, kind, event_id, at, text, body)"  # noqa: S608 - constants
     f" VALUES (%s, coalesce(({MERGED} %s), %s), %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
@@ -36,13 +38,16 @@ class PostgresEvents:
         self._pool = pool
         self._tenant = tenant
 
-    def append(self, events: Sequence[Event]) -> int:
+    def append(self, events: Sequence[Event], *, needing: Collection[str] = ()) -> int:
         """Keep the events that are new, all or none; on return they are safe. How many were new."""
         if not events:
             return 0
         rows = [(e.user_id, e.kind, e.event_id, e.at, e.text, dump_body(e.body)) for e in events]
         with self._pool.cursor() as cursor:
             cursor.execute(IN_TURN, (self._tenant,))
+            if needing:
+                made = cursor.execute(MADE, (self._tenant, list(needing))).fetchall()
+                require_made(needing, {name for (name,) in made})
             if len(rows) == 1:
                 user = rows[0][0]
                 cursor.execute(APPEND_ONE, (self._tenant, self._tenant, user, *rows[0]))

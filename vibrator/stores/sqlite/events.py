@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from vibrator.stores.journal import dump_body, from_micros, micros
 from vibrator.stores.pages import Row, narrowed, ordered, read_pages
 from vibrator.stores.ports import Event, Which
+from vibrator.stores.refusals import require_made
 from vibrator.stores.sqlite.database import Database, marks
 from vibrator.stores.sqlite.merging import merged
 
@@ -21,6 +23,7 @@ APPEND_ONE = (  # and ask on the way who the user is now: a second query would c
     "INSERT OR IGNORE INTO events (tenant, user_id, kind, event_id, at, text, body)"  # noqa: S608 - constants
     f" VALUES (?, coalesce(({MERGED}), ?), ?, ?, ?, ?, ?)"
 )
+MADE = "SELECT event_id FROM events WHERE tenant = ? AND kind = 'decision'"
 COLUMNS = "seq, user_id, kind, event_id, at, text, body"
 
 
@@ -31,7 +34,7 @@ class SQLiteEvents:
         self._database = database
         self._tenant = tenant
 
-    def append(self, events: Sequence[Event]) -> int:
+    def append(self, events: Sequence[Event], *, needing: Collection[str] = ()) -> int:
         """Keep the events that are new, all or none; on return they are safe. How many were new."""
         if not events:
             return 0
@@ -41,6 +44,8 @@ class SQLiteEvents:
             for e in events
         ]
         with self._database.writing() as connection:
+            if needing:
+                require_made(needing, self._made(connection, list(needing)))
             if len(rows) == 1:
                 user = events[0].user_id
                 return connection.execute(APPEND_ONE, (tenant, tenant, user, *rows[0][1:])).rowcount
@@ -48,6 +53,14 @@ class SQLiteEvents:
             if moved:
                 rows = [(tenant, moved.get(user, user), *rest) for _, user, *rest in rows]
             return connection.executemany(APPEND, rows).rowcount
+
+    def _made(self, connection: sqlite3.Connection, needed: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(needed), LOOKUP):
+            few = needed[start : start + LOOKUP]
+            sql = f"{MADE} AND event_id IN ({marks(len(few))})"
+            found.update(name for (name,) in connection.execute(sql, (self._tenant, *few)))
+        return found
 
     def read(self, which: Which) -> Iterator[Event]:
         """The chosen events in log order."""
