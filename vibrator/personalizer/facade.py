@@ -285,8 +285,9 @@ class Personalizer:
     ) -> bool:
         """Log what came of a decision, once however often it is told; whether it was news.
 
-        `dwell` is a timedelta or milliseconds. A reward left out is that of the reward map; an
-        action the map does not know has none, and teaches nothing.
+        `item_id` is one of the decision's candidates, `dwell` a timedelta or milliseconds. A reward
+        left out is that of the reward map; an action the map does not know has none, and teaches
+        nothing.
         """
         dwell_ms = milliseconds(dwell)
         if reward is None and require_text("what", what) in self.rewards.steps:
