@@ -14,6 +14,8 @@ from vibrator.encoders.ports import EncoderConfig
 from vibrator.encoders.registry import kind_of_name
 from vibrator.errors import BadInput
 
+FORM = 2  # raised when exports are made otherwise, so that a kept one is made anew
+
 
 @dataclass(frozen=True)
 class Exporting:
@@ -41,7 +43,7 @@ class Exporting:
     def folder(self) -> Path:
         """Where the export is kept."""
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return home / "vibrator" / "onnx" / f"{Path(self.name).name}-{self.revision}"
+        return home / "vibrator" / "onnx" / f"{Path(self.name).name}-{self.revision}-form{FORM}"
 
 
 def open_onnx(config: EncoderConfig) -> LateModel:
