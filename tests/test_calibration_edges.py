@@ -175,6 +175,16 @@ def test_equal_parameters_are_equal_calibrators_and_unfitted_ones_are_alike():
             use()
 
 
+def test_an_isotonic_curve_keeps_its_first_and_last_step():
+    scores, labels = np.arange(12.0), [0, 0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 1]
+    weights = [9.0, *[1.0] * 10, 9.0]
+    fitted = IsotonicCalibrator().fit(scores, labels, weights=weights)
+    assert (fitted.knots[0], fitted.knots[-1]) == (0.0, 11.0)
+    steep = IsotonicCalibrator().fit([*[0.0] * 5, *[1.0] * 5, 2.0, 2.0], [0] * 5 + [0, 1] * 3 + [1])
+    assert steep.knots.tolist() == [0.0, 1.0, 2.0]
+    assert steep.probabilities == pytest.approx([1 / 6, 2 / 5, 2 / 3])
+
+
 def test_calibrators_print_shortly():
     assert repr(IsotonicCalibrator()) == "IsotonicCalibrator(unfitted)"
     assert repr(IsotonicCalibrator([0.1, 0.4], [0.2, 0.3])) == "IsotonicCalibrator(2 knots)"
@@ -298,6 +308,13 @@ def test_a_gain_is_the_likelihood_of_a_drift_over_the_nearest_that_is_tolerated(
     assert sure == pytest.approx(log_gains(said[:1], came[:1], tolerated))  # no surprise, no gain
     for p, y in ((0.0, 1.0), (1.0, 0.0)):
         assert np.isinf(log_gains(np.array([p]), np.array([y]), tolerated)).all()
+
+
+def test_drifts_up_and_down_are_betted_on_alike():
+    shifts = sorted({shift for shift, _ in DRIFTS})
+    assert shifts == [-shift for shift in shifts[::-1]]
+    assert len(shifts) == 7
+    assert all(((a, b) in DRIFTS) is ((-a, b) in DRIFTS) for a, b in DRIFTS)
 
 
 def test_windows_follow_one_another_from_the_first_outcome_on():
