@@ -5,8 +5,10 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -186,6 +188,9 @@ SCORE = ("score", "actions.csv", "items.txt", "-s", "sliders.json", "--at", "new
         (("decide", "sqlite:///app.db", "ada", "a=b", "--context", "[]"), 2, "JSON object"),
         (("observe", "sqlite:///app.db", "ada", "x", "--at", "soon", "--slider", "a=b"), 2, "at"),
         (("rank", "actions.csv"), 2, "Missing argument"),
+        (("sliders", "map", "sliders.json", "--output", "."), 2, ". must be a file, got a folder"),
+        (("import", "sqlite:///app.db", "--actions", "actions.csv"), 2, "--slider NAME=TEXT (or"),
+        (("evaluate", "--dataset", "mind", "--timezone", "refuse"), 2, "asked of --data only"),
     ],
 )
 def test_a_mistake_is_a_line_and_an_exit_code(folder, typed, code, said):
@@ -202,6 +207,47 @@ def test_all_broken_rows_are_named_at_once(folder):
     assert "actions.csv, line 4, timestamp" in done.stderr
     assert "actions.csv, line 5, action_type" in done.stderr
     assert "--skip-bad-rows goes on without them" in done.stderr
+
+
+@pytest.mark.parametrize("typed", [SCORE, ("sliders", "lint", "sliders.json")])
+def test_a_bad_slider_is_not_to_be_skipped(folder, typed):
+    (folder / "sliders.json").write_text('{"sliders": {"depth": "manuals", "trails": " "}}')
+    done = run(folder, *typed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "sliders broke rules\n  sliders.json, line 2, text: must be a text" in done.stderr
+    assert "skip" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["score", "rank", "import", "encode", "evaluate"])
+def test_a_command_that_reads_actions_asks_how(name):
+    asked = {parameter.name for parameter in COMMANDS[f"vibrator {name}"].params}
+    assert {"column", "delimiter", "timezone", "skip_bad_rows"} <= asked
+
+
+def test_vectors_are_made_of_a_file_with_other_columns(folder):
+    (folder / "log.csv").write_text("verb;words\nclick;a tent\n;a broken row\n")
+    columns = ("--column", "action_type=verb", "--column", "content=words", "--delimiter", ";")
+    typed = ("encode", "log.csv", "--role", "action", *columns, "--format", "json")
+    refused = run(folder, *typed)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (row,) = json.loads(run(folder, *typed, "--skip-bad-rows").stdout)
+    assert row["texts"] == 1
+
+
+def test_a_moment_before_everything_is_pointed_out(folder):
+    done = run(folder, *SCORE[:-1], "2020-01-01T00:00:00Z")
+    assert done.returncode == 0
+    assert "nobody had done anything by 2020-01-01" in done.stderr
+
+
+def test_a_stdout_that_was_closed_is_no_traceback(folder):
+    typed = [sys.executable, "-m", "vibrator", *SCORE, "--format", "json"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *typed],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr
 
 
 def test_json_stands_alone_on_stdout(folder):
@@ -238,3 +284,41 @@ def test_an_interrupt_leaves_nothing_half_written(folder, monkeypatch):
     done = CliRunner().invoke(build(), ["encode", "items.txt", "-o", "vectors.npz"])
     assert done.exit_code == 130
     assert set(folder.iterdir()) == before
+
+
+def test_an_interrupted_sample_may_be_asked_for_again(folder, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vibrator.cli.sample.write_text", stop)
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(build(), ["sample", "there"])
+    assert done.exit_code == 130
+    assert list((folder / "there").iterdir()) == []
+
+
+LISTENING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+from vibrator.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_control_c_ends_an_import_that_can_be_gone_on_with(folder):
+    lines = "".join(f"2026-03-02T08:00:00Z,ada,click,trail number {n}\n" for n in range(20_000))
+    (folder / "big.csv").write_text(ACTIONS + lines)
+    kept = ("import", "sqlite:///app.db", "--sliders", "sliders.json", "--actions")
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENING, *kept, "big.csv"],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while process.poll() is None and not (folder / "app.db").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    again = json.loads(run(folder, *kept, "actions.csv", "--format", "json").stdout)
+    assert [row["read"] for row in again] == [2, 2]

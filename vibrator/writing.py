@@ -27,6 +27,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A place beside `path` to write to, moved there when all is written, else removed."""
     if not path.parent.is_dir():
         raise BadInput(f"{path} must lie in a folder that is there, got none at {path.parent}")
+    if path.is_dir():
+        raise BadInput(f"{path} must be a file, got a folder")
     beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
         yield beside

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -25,6 +26,7 @@ AS_TYPED = {  # what a message says in Python, and how it is typed here
     r"on_error='skip'": "--skip-bad-rows",
     r'InstructionalEncoder\("embedded"\)': "--encoder embedded",
     r"delimiter=('.*?')": r"--delimiter \1",
+    r"sliders=\{name: text\}": "--slider NAME=TEXT (or to `vibrator import` --sliders FILE)",
 }
 EXIT_BAD_INPUT, EXIT_MISSING, EXIT_STORE, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED = 2, 3, 4, 141, 130
 
@@ -78,6 +80,10 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; every known failure is one line on stderr and an exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, nowhere)
     try:
         build()()
     except VibratorError as error:

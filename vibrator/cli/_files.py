@@ -15,12 +15,13 @@ from vibrator.actions import UserAction, utc_now
 from vibrator.checks import require_aware
 from vibrator.cli._output import note
 from vibrator.cli._store import ENCODER, pairs
-from vibrator.errors import BadInput
+from vibrator.errors import BadInput, BadRows
 
 if TYPE_CHECKING:
     from vibrator.datasets import ReadReport
     from vibrator.datasets.fields import Field
     from vibrator.pipeline import SliderScorer
+    from vibrator.sliders import SliderSet
 
 ACTIONS = typer.Argument(..., help="What people did: .csv, .json, .jsonl, .parquet (.gz too).")
 ITEMS = typer.Argument(..., help="What could be shown: .csv, .json, .jsonl, .txt, .parquet.")
@@ -132,6 +133,17 @@ def read_people(path: Path, reading: Reading) -> Mapping[str, list[UserAction]]:
     return people
 
 
+def read_sliders(path: Path, reading: Reading | None = None) -> SliderSet:
+    """All sliders of a file: without a bad one the others would share out differently."""
+    from vibrator.datasets import load_sliders
+
+    how = {} if reading is None else {"columns": reading.columns, "delimiter": reading.delimiter}
+    try:
+        return load_sliders(path, **how)  # type: ignore[arg-type]
+    except BadRows as error:
+        raise BadInput("\n  ".join(["sliders broke rules", *map(str, error.report.rows)])) from None
+
+
 def read_items(path: Path, on_error: str) -> dict[str, str]:
     """Id to text."""
     from vibrator.datasets import load_items
@@ -180,6 +192,8 @@ def as_of(text: str, actions: Iterable[UserAction]) -> datetime:
         return max(times, default=None) or utc_now()
     when = utc_now() if text == "now" else moment(text, "at")
     newest = max(times, default=when)
+    if times and when < min(times):
+        note(f"nobody had done anything by {when.isoformat()}; the first action is later")
     if when - newest > MONTH:
         days = (when - newest).days
         note(f"the newest action is {days} days old, so all have faded; --at newest scores as then")
@@ -188,11 +202,10 @@ def as_of(text: str, actions: Iterable[UserAction]) -> datetime:
 
 def make_scorer(sliders: Path, encoder: str, calibrators: Path | None) -> SliderScorer:
     """A scorer over the sliders of a file, calibrated where that still belongs."""
-    from vibrator.datasets import load_sliders
     from vibrator.encoder import InstructionalEncoder
     from vibrator.pipeline import SliderScorer
 
-    known, reader = load_sliders(sliders), InstructionalEncoder(encoder)
+    known, reader = read_sliders(sliders), InstructionalEncoder(encoder)
     fitted = read_calibrators(calibrators, known.versions, reader.fingerprint)
     return SliderScorer(reader, known, calibrators=fitted)
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vibrator.cli._asked import asking
-from vibrator.cli._files import CALIBRATORS, CONTEXT, json_object, moment, read_calibrators
+from vibrator.cli._files import (
+    CALIBRATORS,
+    CONTEXT,
+    json_object,
+    moment,
+    read_calibrators,
+    read_sliders,
+)
 from vibrator.cli._output import Format, note, show
 from vibrator.cli._store import ENCODER
 from vibrator.errors import BadInput
@@ -101,13 +108,12 @@ def score(
 
     Example: vibrator batch score profiles items.csv -s sliders.json --best 10 -o scores
     """
-    from vibrator.datasets import load_sliders
     from vibrator.encoder import InstructionalEncoder
     from vibrator.encoders.ports import EncoderConfig
     from vibrator.scale.jobs import Score
     from vibrator.scale.pieces import cut, newest
 
-    known, config = load_sliders(sliders), EncoderConfig(encoder)
+    known, config = read_sliders(sliders), EncoderConfig(encoder)
     fingerprint = InstructionalEncoder(config).fingerprint
     fitted = read_calibrators(calibrators, known.versions, fingerprint)
     json_object(context, "context")

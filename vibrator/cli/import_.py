@@ -14,7 +14,7 @@ import typer
 
 from vibrator.actions import UserAction, utc_now
 from vibrator.cli._asked import asking
-from vibrator.cli._files import Read, Reading, tell
+from vibrator.cli._files import Read, Reading, read_sliders, tell
 from vibrator.cli._output import Format, progress, show
 from vibrator.cli._store import ENCODER, STORE, TENANT
 from vibrator.errors import BadInput
@@ -141,9 +141,7 @@ class _Import:
         return items
 
     def _sliders(self, path: Path) -> Any:
-        from vibrator.datasets import load_sliders
-
-        return load_sliders(path)
+        return read_sliders(path)
 
 
 def fixed_id(action: UserAction) -> str:

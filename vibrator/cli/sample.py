@@ -35,7 +35,6 @@ def run(
     there = [name for name in names if (folder / name).exists()]
     if there:
         raise BadInput(f"{folder} holds {', '.join(there)} already; name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     world = SyntheticWorld(seed=seed, people=PEOPLE, actions_per_day=A_DAY)
     actions = list(world.actions(int(PEOPLE * DAYS * A_DAY)))
     corpus: dict[str, str] = {}  # text to id: texts repeat after some dozens a slider
@@ -50,10 +49,16 @@ def run(
     ]
     items = [(item_id, text) for text, item_id in corpus.items()]
     sliders = {"sliders": synthetic_slider_texts(world.sliders)}
-    write_actions(actions, folder / "actions.csv")
-    _write(folder / "items.csv", ("id", "text"), items)
-    _write(folder / "shown.csv", ("timestamp", "user_id", "item_id", "outcome"), shown)
-    write_text(folder / "sliders.json", json.dumps(sliders, indent=2))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        write_actions(actions, folder / "actions.csv")
+        _write(folder / "items.csv", ("id", "text"), items)
+        _write(folder / "shown.csv", ("timestamp", "user_id", "item_id", "outcome"), shown)
+        write_text(folder / "sliders.json", json.dumps(sliders, indent=2))
+    except BaseException:  # all of them or none
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        raise
     counts = (len(actions), len(items), len(sliders["sliders"]), len(shown))
     show([{"file": str(folder / n), "rows": c} for n, c in zip(names, counts, strict=True)], how)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from vibrator.cli._files import read_sliders
 from vibrator.cli._output import Format, note, show
 from vibrator.cli._store import ENCODER
 from vibrator.writing import write_text
@@ -26,11 +27,10 @@ def lint(
 
     Example: vibrator sliders lint sliders.json
     """
-    from vibrator.datasets import load_sliders
     from vibrator.encoder import InstructionalEncoder
     from vibrator.slider_lint import lint_sliders
 
-    known = load_sliders(sliders)
+    known = read_sliders(sliders)
     advice = lint_sliders(known, InstructionalEncoder(encoder), overlap=overlap)
     rows = [
         {"slider": one.slider, "rule": one.rule, "found": one.found, "cure": one.cure}
@@ -55,12 +55,11 @@ def draw(
 
     Example: vibrator sliders map sliders.json --output sliders.svg
     """
-    from vibrator.datasets import load_sliders
     from vibrator.encoder import InstructionalEncoder
     from vibrator.slider_lint import likeness
     from vibrator.slider_map import draw_slider_map
 
-    known, reader = load_sliders(sliders), InstructionalEncoder(encoder)
+    known, reader = read_sliders(sliders), InstructionalEncoder(encoder)
     write_text(output, draw_slider_map(known, reader, overlap=overlap))
     table, names = likeness(known, reader), list(known)
     show(
