@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vibrator.cli._asked import asking
 from vibrator.cli._output import Format, note, show
 from vibrator.writing import write_text
 
@@ -18,73 +19,157 @@ if TYPE_CHECKING:
     from vibrator.simulate.runner import Plan, Run
 
 PANEL = "Rehearse"
-
-
 LOOP_TAKES = {"end_to_end", "events", "first_seed", "personas", "how"}
 
 
+@dataclass(frozen=True)
+class Events:
+    """Asked: how much is rehearsed, with whom, and how answers come."""
+
+    events: Annotated[int, typer.Option(min=1, help="Events a seed.")] = 1000
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds, each with its own events.")] = 5
+    first_seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0
+    personas: Annotated[
+        Path | None, typer.Option(help="YAML of personas; default: the standard world.")
+    ] = None
+    mean_delay: Annotated[float, typer.Option(help="Mean events until a reward comes.")] = 0.0
+    missing: Annotated[float, typer.Option(help="Share of rewards that never come.")] = 0.0
+    workers: Annotated[int, typer.Option(min=1, help="Processes; seeds are shared out.")] = 1
+
+    def people(self) -> Any:
+        """The personas."""
+        from vibrator.simulate.personas import read_personas, standard_world
+
+        return read_personas(self.personas) if self.personas else standard_world()
+
+
+@dataclass(frozen=True)
+class Judging:
+    """Asked: who says how people answer."""
+
+    judge: Annotated[str, typer.Option(help="published, smooth, llm, command or replay.")] = (
+        "published"
+    )
+    log: Annotated[
+        Path | None, typer.Option(help="Our store's .db: compared with, or played back.")
+    ] = None
+    model: Annotated[
+        str | None, typer.Option(help="For --judge llm: openai:NAME or anthropic:NAME.")
+    ] = None
+    fall_back: Annotated[bool, typer.Option(help="Let the rules judge where the model fails.")] = (
+        False
+    )
+    max_calls: Annotated[int, typer.Option(help="Budget of calls to the model.")] = 1000
+    max_money: Annotated[float, typer.Option(help="Budget of money, in the unit of the price.")] = (
+        1.0
+    )
+    price: Annotated[float, typer.Option(help="What a call costs.")] = 0.0
+    cache: Annotated[Path | None, typer.Option(help="File that keeps the model's answers.")] = None
+    command: Annotated[
+        str | None, typer.Option(help="For --judge command: the program and its arguments.")
+    ] = None
+
+    def chosen(self) -> Judge:
+        """The judge."""
+        from vibrator.errors import UnknownName
+        from vibrator.simulate.judges import RULES, RuleJudge
+
+        named = {"llm": self._model, "command": self._program, "replay": self._replay}
+        if self.judge in named:
+            return named[self.judge]()
+        if self.judge not in RULES:
+            raise UnknownName(f"no judge {self.judge!r}; known: {[*RULES, *named]}")
+        return RuleJudge(self.judge)
+
+    def _model(self) -> Judge:
+        from vibrator.errors import BadInput
+        from vibrator.simulate.llm import Budget, LLMJudge, open_model
+
+        if not self.model:
+            raise BadInput("--judge llm needs --model, as in openai:NAME or anthropic:NAME")
+        return LLMJudge(
+            open_model(self.model, fall_back=self.fall_back),
+            budget=Budget(self.max_calls, self.max_money, self.price),
+            cache=self.cache,
+            fall_back=self.fall_back,
+        )
+
+    def _program(self) -> Judge:
+        from vibrator.errors import BadInput
+        from vibrator.simulate.judges import CommandJudge
+
+        if not self.command:
+            raise BadInput("--judge command needs --command")
+        return CommandJudge(tuple(shlex.split(self.command)))
+
+    def _replay(self) -> Judge:
+        from vibrator.errors import BadInput
+        from vibrator.simulate.judges import ReplayJudge
+
+        if not self.log:
+            raise BadInput("--judge replay needs --log")
+        return ReplayJudge(_pairs(self.log))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Asked: where events and report go."""
+
+    store: Annotated[
+        Path | None, typer.Option(help="SQLite file for the tables sim_runs and sim_events.")
+    ] = None
+    run_id: Annotated[str | None, typer.Option(help="Name of this rehearsal in the store.")] = None
+    export: Annotated[Path | None, typer.Option(help="Write the events to .jsonl or .parquet.")] = (
+        None
+    )
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page.")] = None
+
+
+@asking
 def run(
     ctx: typer.Context,
     policies: list[str] = typer.Argument(
         None, help="Policies such as linucb, epsilon-greedy:epsilon=0.2, lints; default: four."
     ),
+    *,
     compare: bool = typer.Option(
         False, "--compare", help="Show paired differences from the first policy named."
     ),
     end_to_end: bool = typer.Option(
         False, "--end-to-end", help="Rehearse the whole loop: read, score, guard, decide, learn."
     ),
-    events: int = typer.Option(1000, min=1, help="Events a seed."),
-    seeds: int = typer.Option(5, min=1, help="Seeds, each with its own events."),
-    first_seed: int = typer.Option(0, min=0, help="The first seed."),
-    personas: Path = typer.Option(None, help="YAML of personas; default: the standard world."),
-    judge: str = typer.Option("published", help="published, smooth, llm, command or replay."),
-    log: Path = typer.Option(None, help="Our store's .db: compared with, or played back."),
-    model: str = typer.Option(None, help="For --judge llm: openai:NAME or anthropic:NAME."),
-    fall_back: bool = typer.Option(False, help="Let the rules judge where the model fails."),
-    max_calls: int = typer.Option(1000, help="Budget of calls to the model."),
-    max_money: float = typer.Option(1.0, help="Budget of money, in the unit of the price."),
-    price: float = typer.Option(0.0, help="What a call costs."),
-    cache: Path = typer.Option(None, help="File that keeps the model's answers."),
-    command: str = typer.Option(None, help="For --judge command: the program and its arguments."),
-    mean_delay: float = typer.Option(0.0, help="Mean events until a reward comes."),
-    missing: float = typer.Option(0.0, help="Share of rewards that never come."),
-    workers: int = typer.Option(1, min=1, help="Processes; seeds are shared out."),
-    store: Path = typer.Option(None, help="SQLite file for the tables sim_runs and sim_events."),
-    run_id: str = typer.Option(None, help="Name of this rehearsal in the store."),
-    export: Path = typer.Option(None, help="Write the events to .jsonl or .parquet."),
-    html: Path = typer.Option(None, help="Write the report as a page."),
+    asked: Events,
+    judging: Judging,
+    kept: Kept,
     how: Format = typer.Option(Format.table, "--format", help="How rows are printed."),
 ) -> None:
     """Rehearse policies on simulated people, the same events for every policy.
 
     Example: vibrator simulate --compare random epsilon-greedy linucb --events 2000 --seeds 10
     """
-    from vibrator.simulate.personas import read_personas, standard_world
     from vibrator.simulate.results import differences, policy_rows
     from vibrator.simulate.runner import DEFAULT_LINEUP, Plan
     from vibrator.simulate.world import World
 
-    people = read_personas(personas) if personas else standard_world()
+    people = asked.people()
     if end_to_end:
         _refuse_all_but_the_loops(ctx)
-        _whole_loop(people, events, first_seed, how)
+        _whole_loop(people, asked.events, asked.first_seed, how)
         return
-    wanted = {"model": model, "fall_back": fall_back, "cache": cache}
-    wanted |= {"command": command, "log": log, "budget": (max_calls, max_money, price)}
-    chosen = _judge(judge, wanted)
-    real = _behaviour(log) if log else None  # refused now, not after the rehearsal
-    world = World(people, chosen, mean_delay=mean_delay, missing=missing)
-    plan = Plan(tuple(policies or DEFAULT_LINEUP), events, seeds, first_seed, world)
-    _require_folders(store, export, html)
-    runs = _rehearse(plan, workers, _Kept(store, run_id, export))
-    if html:
+    chosen = judging.chosen()
+    real = _behaviour(judging.log) if judging.log else None  # refused now, not after the rehearsal
+    world = World(people, chosen, mean_delay=asked.mean_delay, missing=asked.missing)
+    lineup = tuple(policies or DEFAULT_LINEUP)
+    plan = Plan(lineup, asked.events, asked.seeds, asked.first_seed, world)
+    _require_folders(kept.store, kept.export, kept.html)
+    runs = _rehearse(plan, asked.workers, kept)
+    if kept.html:
         from vibrator.simulate.report import report_page
 
-        write_text(html, report_page(runs))
-        note(f"wrote {html}")
+        write_text(kept.html, report_page(runs))
+        note(f"wrote {kept.html}")
     rows: list[Any] = differences(runs, plan.policies[0]) if compare else policy_rows(runs)
-    show([row.row() for row in rows], how, title=f"{events} events, {seeds} seeds")
+    show([row.row() for row in rows], how, title=f"{asked.events} events, {asked.seeds} seeds")
     if real:
         _compare_with(real, runs)
     if hasattr(chosen, "report"):
@@ -115,16 +200,7 @@ def _whole_loop(people: Any, events: int, seed: int, how: Format) -> None:
     show(loop.rows(), how, title=f"End to end, {events} events")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """Where the events go while they are made."""
-
-    store: Path | None
-    run_id: str | None
-    export: Path | None
-
-
-def _rehearse(plan: Plan, workers: int, kept: _Kept) -> list[Run]:
+def _rehearse(plan: Plan, workers: int, kept: Kept) -> list[Run]:
     from tempfile import TemporaryDirectory
 
     from rich.progress import track
@@ -197,31 +273,3 @@ def _stderr() -> Any:
     from rich.console import Console
 
     return Console(stderr=True)
-
-
-def _judge(name: str, given: dict[str, Any]) -> Judge:
-    from vibrator.errors import BadInput, UnknownName
-    from vibrator.simulate.judges import RULES, CommandJudge, ReplayJudge, RuleJudge
-    from vibrator.simulate.llm import Budget, LLMJudge, open_model
-
-    if name == "llm":
-        if not given["model"]:
-            raise BadInput("--judge llm needs --model, as in openai:NAME or anthropic:NAME")
-        model = open_model(given["model"], fall_back=given["fall_back"])
-        return LLMJudge(
-            model,
-            budget=Budget(*given["budget"]),
-            cache=given["cache"],
-            fall_back=given["fall_back"],
-        )
-    if name == "command":
-        if not given["command"]:
-            raise BadInput("--judge command needs --command")
-        return CommandJudge(tuple(shlex.split(given["command"])))
-    if name == "replay":
-        if not given["log"]:
-            raise BadInput("--judge replay needs --log")
-        return ReplayJudge(_pairs(given["log"]))
-    if name not in RULES:
-        raise UnknownName(f"no judge {name!r}; known: {[*RULES, 'llm', 'command', 'replay']}")
-    return RuleJudge(name)
