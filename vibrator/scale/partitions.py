@@ -273,7 +273,7 @@ def _key_ranks(frame: pd.DataFrame, numbers: Numbers, rows: Places) -> Places:
 
 
 def _columns(frame: pd.DataFrame, places: Places, numbers: Numbers) -> dict[str, list[Any]]:
-    stamps = frame["timestamp"].iloc[places].dt.to_pydatetime()
+    stamps = pd.DatetimeIndex(frame["timestamp"].iloc[places]).to_pydatetime()
     found: dict[str, list[Any]] = {
         "action_type": _named(numbers.kind[places], numbers.kinds),
         "content": _named(numbers.text[places], numbers.texts),
