@@ -10,6 +10,7 @@ from vibrator.actions import UserAction
 from vibrator.encoder import InstructionalEncoder
 from vibrator.errors import StoreError, UnknownName
 from vibrator.personalizer import Personalizer
+from vibrator.personalizer.learning import FORGOTTEN_NOTE
 from vibrator.stores import Which
 from vibrator.stores.sqlite import migrate
 
@@ -201,12 +202,26 @@ def test_what_comes_in_while_forgetting_goes_with_its_vector(opened, monkeypatch
     assert (cached(app), list(app.store.users())) == (0, [])
 
 
+def test_who_is_merged_while_being_forgotten_is_forgotten_as_the_person_they_are(
+    opened, monkeypatch
+):
+    app = opened()
+    app.observe("cookie-7", wrote("a wish"))
+    app.observe("ada", wrote("another"))
+    interrupted(app, monkeypatch, [lambda: app.merge_users("cookie-7", "ada")])
+    receipt = app.forget("cookie-7")
+
+    assert (receipt.users, receipt.removed["events"]) == (("cookie-7", "ada"), 3)
+    assert list(app.store.users()) == []
+
+
 def test_who_never_stops_writing_is_not_called_forgotten(opened, monkeypatch):
     app = opened()
     app.observe("ada", wrote("a wish"))
     interrupted(app, monkeypatch, [lambda: app.observe("ada", wrote("one more"))] * 99)
     with pytest.raises(StoreError, match="forget again"):
         app.forget("ada")
+    assert app.store.note(FORGOTTEN_NOTE) is not None  # policies start over all the same
 
 
 def test_what_arrives_late_while_retention_runs_goes_too(opened, monkeypatch):

@@ -105,6 +105,17 @@ def test_an_idempotency_key_is_refused_with_other_actions(again, service):
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:vibrator:key-used")
 
 
+def test_whoever_was_merged_may_go_on_under_the_old_id(service):
+    service.ask("POST", "/v1/actions", {**WROTE, "user_id": "cookie-7"})
+    [desk] = service.house.desks.opened()
+    desk.app.merge_users("cookie-7", "ada")
+    late = {**WROTE, "user_id": "cookie-7", "content": "kernel scheduling"}
+    headers = {"Idempotency-Key": "k-1"}
+    told = [service.ask("POST", "/v1/actions", late, headers=headers).json() for _ in range(2)]
+    assert [answer["accepted"] for answer in told] == [1, 0]
+    assert service.ask("GET", "/v1/users").json() == {"users": ["ada"]}
+
+
 def test_a_list_of_actions_is_kept_whole_or_not_at_all(service):
     mixed = [WROTE, {**WROTE, "user_id": "bo", "content": " "}]
     assert service.ask("POST", "/v1/actions", mixed).status_code == 422

@@ -147,6 +147,22 @@ def test_forgetting_while_the_cache_is_down_says_so(own_redis, tmp_path):
     app.close()
 
 
+def test_what_a_cache_that_was_down_still_holds_goes_when_it_is_back(own_redis, tmp_path):
+    """The log is gone by then, and with it what the keys of vectors were worked out from."""
+    store = open_store(f"sqlite:///{tmp_path}/app.db", cache=own_redis.url)
+    store.vectors.put_many(keys("tent", "hut"), ROWS[:2])
+    own_redis.stop(kill=True)
+    assert not store.erase(["ada"], keys("tent")).complete
+    own_redis.start()
+    assert eventually(lambda: store.erase(["ada"]).complete)
+    assert store._cache.vectors.get_many(keys("tent", "hut")) == [None, None]
+
+    store.vectors.put_many(keys("hut"), ROWS[:1])
+    store.erase(["bruno"], keys("tent"))
+    assert store._cache.vectors.get_many(keys("hut"))[0] is not None  # nothing is owed any more
+    store.close()
+
+
 def test_forgetting_twice_in_a_row_says_what_is_left_to_do(own_redis, tmp_path):
     store = open_store(f"sqlite:///{tmp_path}/app.db", cache=own_redis.url)
     rewrites = [store.erase([user]) for user in ("ada", "bruno", "chioma")]

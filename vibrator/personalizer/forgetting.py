@@ -55,14 +55,16 @@ def forget(store: Store, encoder: Any, user: str, now: datetime) -> Receipt:
     users: dict[str, None] = {}  # in the order in which they were found
     done = _Done()
     for _ in range(ATTEMPTS):
-        users |= dict.fromkeys(people.names_of(store, user))
+        users |= dict.fromkeys(people.names_of(store, people.resolve(store, user)))
         named = tuple(users)
         last = _last_place(store)
         kinds = kinds_of(store.events.read(Which(users=named, kinds=(ACTION,))))
         keys = own_keys(store, encoder, kinds, without=named)
         done.add(store.erase(named, keys, upto=last))
-        if _nothing_left(store, named, encoder.fingerprint):
+        gone = _nothing_left(store, named, encoder.fingerprint)
+        if gone and people.resolve(store, user) in users:  # not somebody else meanwhile
             return done.receipt(store, named, now, verified=True)
+    start_over(store)
     raise StoreError("rows keep coming in while their user is being forgotten: forget again")
 
 

@@ -35,13 +35,13 @@ class ActionIn(Body):
     metadata: dict[str, Any] = {}
 
     def action(self, action_id: str | None = None) -> UserAction:
-        """As the noun that is kept."""
+        """As the noun that is kept; of nobody yet, for the id may have been merged into another."""
         return UserAction(
             self.type,
             self.content,
             self.weight,  # type: ignore[arg-type]  # None asks for the type's default
             self.timestamp,
-            self.user_id,
+            None,
             self.action_id or action_id,
             self.metadata,
         )

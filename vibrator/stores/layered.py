@@ -15,6 +15,8 @@ from vibrator.encoders.cached import VectorCache
 from vibrator.errors import ArtefactError, StoreUnavailable, VersionConflict
 from vibrator.stores.ports import Erased, ProfileStore, Snapshot, Store
 
+OWED = "cache.owed"  # a cache was down when it should have dropped keys that nobody knows any more
+
 
 class LayeredVectors:
     """Vectors from the cache, else from the store, and then into the cache."""
@@ -175,13 +177,18 @@ class LayeredStore:
         erased = self._store.erase(user_ids, vector_keys, before=before, upto=upto)
         if self._cache is None:
             return erased
+        owed = self._store.note(OWED) is not None
         try:
             self._cache.profiles.drop(user_ids)
-            self._cache.clear() if before is not None else self._cache.vectors.drop(vector_keys)
+            everything = owed or before is not None
+            self._cache.clear() if everything else self._cache.vectors.drop(vector_keys)
             left = self._cache.rewrite()
         except StoreUnavailable as error:
+            self._store.set_note(OWED, "yes")
             left = f"{error}; what it holds of these users is still there: forget again"
             return replace(erased, pending=(*erased.pending, left), complete=False)
+        if owed:
+            self._store.set_note(OWED, None)
         return replace(erased, pending=(*erased.pending, left))
 
     def personal_rows(self, user_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
