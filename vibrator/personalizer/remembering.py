@@ -12,6 +12,8 @@ from vibrator.encoders.ports import is_instant
 from vibrator.stores.journal import ACTION, to_action
 from vibrator.stores.ports import Event, Store, Which
 
+AT_ONCE = 500  # ids looked up in one read
+
 
 def remembering(encoder: Any, cache: VectorCache) -> Any:
     """The same encoder reading through the store's cache; one of another make is used as it is.
@@ -66,12 +68,20 @@ def vectors_of(store: Store, encoder: Any, events: Sequence[Event]) -> tuple[lis
     actions = [to_action(event) for event in events]
     vectors = encoder.encode_actions(actions)
     if actions and _keeps(encoder):
-        ids = tuple(event.event_id for event in events)
-        alive = {e.event_id for e in store.events.read(Which(kinds=(ACTION,), ids=ids))}
+        alive = _alive(store, [event.event_id for event in events])
         gone = kinds_of(event for event in events if event.event_id not in alive)
         if gone:
             store.erase((), own_keys(store, encoder, gone, without=()))
     return actions, vectors
+
+
+def _alive(store: Store, ids: Sequence[str]) -> set[str]:
+    """Those of the actions that are still in the log."""
+    found: set[str] = set()
+    for start in range(0, len(ids), AT_ONCE):  # all at once would be read anew for every page
+        some = Which(kinds=(ACTION,), ids=tuple(ids[start : start + AT_ONCE]))
+        found.update(event.event_id for event in store.events.read(some))
+    return found
 
 
 def _keeps(encoder: Any) -> bool:
