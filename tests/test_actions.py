@@ -133,7 +133,7 @@ def test_actions_made_by_columns_are_like_any_other():
         "timestamp": [when, None], "user_id": ["ada", None], "action_id": ["7", None],
         "metadata": [Metadata(km=21), Metadata()],
     }  # fmt: skip
-    made = actions_from_columns(2, columns)
+    made = list(actions_from_columns(2, columns))
     assert made == [
         UserAction("click", "a tent", 1.0, when, "ada", "7", {"km": 21}),
         UserAction("write", "a boat", 0.5),
@@ -151,4 +151,4 @@ def test_actions_made_by_columns_are_like_any_other():
 def test_columns_are_as_long_as_there_are_actions(longer):
     names = ("action_type", "content", "weight", "timestamp", "user_id")
     with pytest.raises(ValueError, match="argument"):
-        actions_from_columns(2 + longer, {name: ["a", "b"] for name in names})
+        list(actions_from_columns(2 + longer, {name: ["a", "b"] for name in names}))

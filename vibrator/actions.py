@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import repeat
-from operator import call
+from itertools import repeat, starmap
 from struct import Struct
 from typing import Any, NoReturn
 
@@ -196,22 +195,21 @@ _USUAL = {
 }
 
 
-def actions_from_columns(count: int, columns: Mapping[str, Iterable[Any]]) -> list[UserAction]:
-    """Many actions at once from columns that a reader has checked; no value is checked again.
+def actions_from_columns(count: int, columns: Mapping[str, Iterable[Any]]) -> Iterator[UserAction]:
+    """Many actions from columns that a reader has checked; no value is checked again.
 
     All but `action_type` and `content` may be left out; a weight is then 1. Times must be in UTC
     and metadata read-only. Each action is filled while it is open and then becomes a UserAction as
     frozen as any, in a tenth of the time that a call for each would take.
     """
-    made: list[Any] = list(map(call, repeat(_Open, count)))
-    given = {**{name: [usual] * count for name, usual in _USUAL.items()}, **columns}
+    opened = starmap(_Open, repeat((), count))
+    given = {**{name: repeat(usual, count) for name, usual in _USUAL.items()}, **columns}
     fields = (given[name] for name in UserAction.__match_args__)
     for (
         _one, _one.action_type, _one.content, _one.weight, _one.timestamp,
         _one.user_id, _one.action_id, _one.metadata, _one.__class__,
-    ) in zip(made, *fields, [UserAction] * count, strict=True):  # fmt: skip
-        pass
-    return made
+    ) in zip(opened, *fields, repeat(UserAction, count), strict=True):  # fmt: skip
+        yield _one
 
 
 def utc_now() -> datetime:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from vibrator.datasets.ahead import ahead
-from vibrator.datasets.arrow import QuickReader
+from vibrator.datasets.arrow import Parsed, QuickReader
 from vibrator.datasets.blocks import ListBlock
 from vibrator.datasets.delimited import DelimitedFile, RawBlock
 from vibrator.datasets.fields import (
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 Given = Any  # a path, a frame, a Query or a list of mappings
 Pulled = tuple[Any, list[BadRow]]
-Shaped = TypeVar("Shaped")
-Done = tuple["Block", Shaped]
 
 
 class ActionFrames:
@@ -63,12 +61,12 @@ class ActionFrames:
         self.report = ReadReport()
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        return self.walk(lambda block: block.frame())
+        return (block.frame() for block in self.blocks())
 
-    def walk(self, shape: Callable[[Block], Shaped]) -> Iterator[Shaped]:
-        """What `shape` makes of every block."""
+    def blocks(self) -> Iterator[Block]:
+        """The blocks before they become frames."""
         self.report = report = ReadReport()
-        for block, shaped in self._shaped(shape, Faults(self._name, report)):
+        for block in self._checked(Faults(self._name, report)):
             if report.count and self._on_error == "raise":
                 if report.count >= FIRST:
                     break
@@ -77,26 +75,26 @@ class ActionFrames:
             report.naive_times += block.naive
             report.without_time += block.without_time
             if len(block):
-                yield shaped
+                yield block
         if report.count and self._on_error == "raise":
             stop(report)
 
-    def _shaped(self, shape: Callable[[Block], Shaped], faults: Faults) -> Iterator[Done[Shaped]]:
-        """Every block and what becomes of it; CSV is read ahead."""
+    def _checked(self, faults: Faults) -> Iterator[Block]:
+        """Every block, with its faults noted; CSV is parsed ahead."""
         fields, ids = _fields(self._times), Seen()
         pulled = self._pulled(fields)
         if isinstance(self._source, DelimitedFile):
-            found = ahead(partial(_quickly, QuickReader(self._times), shape), pulled)
+            found = ahead(partial(_quickly, QuickReader(self._times)), pulled)
         else:
             found = zip(pulled, repeat(None))
-        for (raw, early), done in found:
+        for (raw, early), parsed in found:
             for fault in early:
                 faults.report.add(fault)
-            if done is not None:
-                yield done
+            block = parsed and parsed.checked()
+            if block is not None:
+                yield block
             elif raw is not None:
-                block = self._slowly(raw, fields, ids, faults)
-                yield block, shape(block)
+                yield self._slowly(raw, fields, ids, faults)
 
     def _pulled(self, fields: Sequence[Field]) -> Iterator[Pulled]:
         """Each raw block with the faults met on the way to it; in the end those after the last."""
@@ -126,7 +124,7 @@ class Actions:
         return self.frames.report
 
     def __iter__(self) -> Iterator[UserAction]:
-        return chain.from_iterable(self.frames.walk(lambda block: block.actions()))
+        return chain.from_iterable(block.actions() for block in self.frames.blocks())
 
 
 def read_action_frames(
@@ -180,12 +178,9 @@ FIELDS = (
 )
 
 
-def _quickly(
-    reader: QuickReader, shape: Callable[[Block], Shaped], pulled: Pulled
-) -> tuple[Pulled, Done[Shaped] | None]:
-    """What becomes of a block of CSV, if all of it is plainly right."""
-    block = None if pulled[0] is None else reader.read(pulled[0])
-    return pulled, None if block is None else (block, shape(block))
+def _quickly(quick: QuickReader, pulled: Pulled) -> tuple[Pulled, Parsed | None]:
+    raw, _ = pulled
+    return pulled, None if raw is None else quick.parsed(raw)
 
 
 def _fields(times: Times) -> list[Field]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib import import_module
-from itertools import repeat
+from itertools import chain, repeat
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vibrator.datasets.blocks import ALWAYS, in_slices, weights_of
+from vibrator.actions import actions_from_columns
+from vibrator.datasets.blocks import ALWAYS, weights_of
 from vibrator.datasets.times import EARLIEST, LARGEST_EPOCH, LATEST, MILLISECONDS_FROM, Times
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from vibrator.actions import UserAction
     from vibrator.datasets.delimited import RawBlock
 
+LISTED = 2_400  # rows taken out of a block at a time: lists that the processor's cache holds
 STRAY_QUOTE = re.compile(rb'[^,;\t|\r\n"]"[^,;\t|\r\n"]')
 FIRST_MOMENT, LAST_MOMENT = (np.datetime64(str(year), "us") for year in (EARLIEST, LATEST))
 
@@ -70,42 +72,61 @@ class ArrowBlock:
         return frame
 
     def actions(self) -> Iterator[UserAction]:
-        """The rows as actions, made a few at a time."""
+        """The rows as actions, each made when it is asked for."""
         when, who, kinds, words, weights = (self.table[name].combine_chunks() for name in ALWAYS)
         names, places = _few(kinds)
         moments, numbers = when.to_numpy(zero_copy_only=False), weights.to_numpy()
-        return in_slices(
-            len(self),
-            lambda rows: {
+
+        def some(first: int) -> Iterator[UserAction]:
+            rows = slice(first, min(first + LISTED, len(self)))
+            columns = {
                 "timestamp": _datetimes(moments[rows]),
                 "user_id": who[rows].to_pylist(),
                 "action_type": names[places[rows]].tolist(),
                 "content": words[rows].to_pylist(),
                 "weight": numbers[rows].tolist(),
-            },
-        )
+            }
+            return actions_from_columns(rows.stop - first, columns)
+
+        return chain.from_iterable(map(some, range(0, len(self), LISTED)))
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A block of CSV in columns; what they hold has not been looked at."""
+
+    arrow: Arrow
+    columns: Mapping[str, Any]
+    times: Times
+
+    def checked(self) -> ArrowBlock | None:
+        """The block, if all of it is right; else None."""
+        read, naive = {}, 0
+        try:
+            for name, column in self.columns.items():
+                read[name], count = READ[name](self.arrow, column, self.times)
+                naive += count
+        except (Doubt, self.arrow.core.ArrowInvalid):
+            return None
+        return ArrowBlock(_completed(self.arrow, read), naive)
 
 
 class QuickReader:
-    """Reads blocks of CSV that are right; threads may share it."""
+    """Parses blocks of CSV, nearly all of it outside of Python; threads may share it."""
 
     def __init__(self, times: Times) -> None:
         self._times = times
         self._typed = True  # until a block turns up whose times have no offset
 
-    def read(self, raw: RawBlock) -> ArrowBlock | None:
-        """The block, if all of it is right; else None."""
+    def parsed(self, raw: RawBlock) -> Parsed | None:
+        """The block in columns, if it is sound; else None."""
         arrow = _arrow()
         if arrow is None or not set(raw.layout.places) <= set(READ):
             return None
         try:
-            columns, naive = {}, 0
-            for name, column in self._columns(arrow, raw).items():
-                columns[name], count = READ[name](arrow, column, self._times)
-                naive += count
+            return Parsed(arrow, self._columns(arrow, raw), self._times)
         except (Doubt, arrow.core.ArrowInvalid):
             return None
-        return ArrowBlock(_completed(arrow, columns), naive)
 
     def _columns(self, arrow: Arrow, raw: RawBlock) -> dict[str, Any]:
         if self._typed:

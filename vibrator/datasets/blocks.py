@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,8 +13,6 @@ from vibrator.actions import Metadata, UserAction, action_type, actions_from_col
 from vibrator.datasets.fields import Rows
 from vibrator.datasets.times import Times
 
-SLICE = 600  # actions made at a time: below the 700 at which Python's collector looks at them
-LISTED = 10 * SLICE  # rows taken out of a block at a time: lists that the processor's cache holds
 TEXT = pd.Series(["a"]).dtype  # what this pandas keeps texts in
 DTYPES: dict[str, Any] = {  # beside the timestamp
     "user_id": TEXT,
@@ -45,7 +42,7 @@ class Block(Protocol):
         """The columns as a frame."""
 
     def actions(self) -> Iterator[UserAction]:
-        """The rows as actions, made a few at a time."""
+        """The rows as actions, each made when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +81,11 @@ class ListBlock:
         return frame
 
     def actions(self) -> Iterator[UserAction]:
-        """The rows as actions, made a few at a time."""
+        """The rows as actions, each made when it is asked for."""
         columns = {**self.columns}
         if "metadata" in columns:
             columns["metadata"] = [Metadata(given or {}) for given in columns["metadata"]]
-        return in_slices(
-            len(self), lambda rows: {name: values[rows] for name, values in columns.items()}
-        )
-
-
-def in_slices(
-    rows: int, columns: Callable[[slice], Mapping[str, Sequence[Any]]]
-) -> Iterator[UserAction]:
-    """So many actions, a few at a time, out of the columns of some of the rows."""
-    return chain.from_iterable(_slices(rows, columns))
-
-
-def _slices(
-    rows: int, columns: Callable[[slice], Mapping[str, Sequence[Any]]]
-) -> Iterator[list[UserAction]]:
-    for first in range(0, rows, LISTED):
-        lists = columns(slice(first, first + LISTED))
-        for start in range(0, min(LISTED, rows - first), SLICE):
-            some = {name: values[start : start + SLICE] for name, values in lists.items()}
-            yield actions_from_columns(len(some["content"]), some)
+        return actions_from_columns(len(self), columns)
 
 
 def weights_of(kinds: Iterable[str]) -> dict[str, float]:

@@ -68,7 +68,7 @@ def folded(frame: pd.DataFrame, encoder: InstructionalEncoder) -> Iterator[tuple
     for first in range(0, len(numbers.users), TOGETHER):
         users = range(first, min(first + TOGETHER, len(numbers.users)))
         places, bounds = recent.of(users)
-        actions = actions_from_columns(len(places), _columns(frame, places, numbers))
+        actions = list(actions_from_columns(len(places), _columns(frame, places, numbers)))
         sums = _summed(old.of(users)[0], numbers, vectors)
         for user, start, end in zip(users, bounds, bounds[1:], strict=False):
             profile = Profile(fingerprint=encoder.fingerprint)
@@ -205,7 +205,7 @@ def _distinct_actions(both: Places, kinds: list[str], texts: list[str]) -> list[
             require_text(name, given)
     kind, text = divmod(both, max(len(texts), 1))
     columns = {"action_type": _named(kind, kinds), "content": _named(text, texts)}
-    return actions_from_columns(len(both), columns)
+    return list(actions_from_columns(len(both), columns))
 
 
 def _coded(column: pd.Series) -> tuple[Places, list[str]]:
