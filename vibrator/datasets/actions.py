@@ -90,7 +90,7 @@ class ActionFrames:
         for (raw, early), parsed in found:
             for fault in early:
                 faults.report.add(fault)
-            block = parsed and parsed.checked()
+            block = None if parsed is None else parsed.checked()
             if block is not None:
                 yield block
             elif raw is not None:

@@ -46,6 +46,11 @@ class Arrow(NamedTuple):
         """The type of times."""
         return self.core.timestamp("us", "UTC")
 
+    @property
+    def kinds(self) -> Any:
+        """The type of the few different texts that say what kind of action it was."""
+        return self.core.dictionary(self.core.int32(), self.core.string())
+
 
 class Doubt(Exception):
     """Something is not plainly right."""
@@ -68,13 +73,14 @@ class ArrowBlock:
 
     def frame(self) -> pd.DataFrame:
         """The columns as a frame."""
-        frame: pd.DataFrame = self.table.to_pandas()
+        kinds, place = self.table["action_type"].cast("string"), ALWAYS.index("action_type")
+        frame: pd.DataFrame = self.table.set_column(place, "action_type", kinds).to_pandas()
         return frame
 
     def actions(self) -> Iterator[UserAction]:
         """The rows as actions, each made when it is asked for."""
         when, who, kinds, words, weights = (self.table[name].combine_chunks() for name in ALWAYS)
-        names, places = _few(kinds)
+        names, places = _decoded(kinds)
         moments, numbers = when.to_numpy(zero_copy_only=False), weights.to_numpy()
 
         def some(first: int) -> Iterator[UserAction]:
@@ -129,13 +135,14 @@ class QuickReader:
             return None
 
     def _columns(self, arrow: Arrow, raw: RawBlock) -> dict[str, Any]:
+        kinds = {"action_type": arrow.kinds}
         if self._typed:
             try:
                 types = {"timestamp": arrow.moments, "weight": arrow.core.float64()}
-                return _parsed(arrow, raw, types)
+                return _parsed(arrow, raw, kinds | types)
             except arrow.core.ArrowInvalid:
                 self._typed = False
-        return _parsed(arrow, raw, {})
+        return _parsed(arrow, raw, kinds)
 
 
 @cache
@@ -179,17 +186,16 @@ def _completed(arrow: Arrow, columns: Mapping[str, Any]) -> Any:
     }
     found = {name: columns.get(name, arrow.core.nulls(size, absent.get(name))) for name in ALWAYS}
     if found["weight"].null_count:
-        names, places = _few(found["action_type"].combine_chunks())
+        names, places = _decoded(found["action_type"].combine_chunks())
         usual = weights_of(names)
         weights = np.array([usual[name] for name in names])[places]
         found["weight"] = arrow.compute.coalesce(found["weight"], arrow.core.array(weights))
     return arrow.core.table(found)
 
 
-def _few(kinds: Any) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """The different texts of a column, and for each row which it is."""
-    coded = kinds.dictionary_encode()
-    return np.array(coded.dictionary.to_pylist(), dtype=object), coded.indices.to_numpy()
+def _decoded(kinds: Any) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """The different texts of a column of kinds, and for each row which it is."""
+    return np.array(kinds.dictionary.to_pylist(), dtype=object), kinds.indices.to_numpy()
 
 
 def _datetimes(moments: NDArray[np.datetime64]) -> list[datetime | None]:
@@ -214,6 +220,15 @@ def _words(arrow: Arrow, column: Any, times: Times) -> tuple[Any, int]:
     if column.null_count:
         raise Doubt
     return _text(arrow, column, times)
+
+
+def _kinds(arrow: Arrow, column: Any, times: Times) -> tuple[Any, int]:
+    """Kinds, none absent or blank."""
+    for part in column.chunks:
+        _text(arrow, part.dictionary, times)
+    if column.null_count:
+        raise Doubt
+    return column, 0
 
 
 def _weight(arrow: Arrow, column: Any, _times: Times) -> tuple[Any, int]:
@@ -263,7 +278,7 @@ def _epoch(arrow: Arrow, column: Any, _times: Times) -> tuple[Any, int]:
 READ: dict[str, Callable[[Arrow, Any, Times], tuple[Any, int]]] = {
     "timestamp": _moments,
     "user_id": _text,
-    "action_type": _words,
+    "action_type": _kinds,
     "content": _words,
     "weight": _weight,
 }
