@@ -81,10 +81,30 @@ def test_nothing_asked_nothing_found(cache):
     assert cache.get_many([]) == []
 
 
-def test_more_keys_than_one_select_takes(cache):
-    cache.put_many(keys(1203), rows(1203))
+def test_many_keys_at_once_each_get_their_own(cache):
+    kept, order = keys(40_000), np.random.default_rng(1).permutation(40_000)
+    cache.put_many(kept[::2], rows(20_000))
 
-    np.testing.assert_array_equal(cache.get_many(keys(1203)), rows(1203))
+    found = cache.get_many([kept[place] for place in order])
+
+    absent = [place % 2 == 1 for place in order]
+    assert [vector is None for vector in found] == absent
+    there = np.array([vector for vector in found if vector is not None])
+    np.testing.assert_array_equal(there, rows(20_000)[order[order % 2 == 0] // 2])
+
+
+def test_the_ends_of_the_range_of_keys_are_keys(cache):
+    ends = [half * 2 for half in ("80" + "00" * 7, "7f" + "ff" * 7, "00" * 8, "ff" * 8)]
+    cache.put_many(ends, rows(4))
+
+    np.testing.assert_array_equal(cache.get_many(ends), rows(4))
+
+
+def test_a_key_of_which_one_half_is_kept_is_missing(cache):
+    kept = "00" * 7 + "01" + "00" * 7 + "02"
+    cache.put_many([kept], rows(1))
+
+    assert cache.get_many([kept[:16] + kept[:16], kept[16:] * 2]) == [None, None]
 
 
 def test_every_finite_half_is_widened_exactly():

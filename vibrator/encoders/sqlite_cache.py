@@ -19,10 +19,8 @@ from vibrator.encoders.cached import KEY_BYTES, widened
 from vibrator.errors import ArtefactError, BadInput, StoreBusy, StoreError
 
 Vectors = NDArray[np.float32]
-Id = tuple[int, int]  # the two halves of a key: where the row lies, and whether it is the one
 
 APPLICATION_ID = 0x56424331  # "VBC1": this file is ours, in this layout
-LOOKUP = 250  # keys in one SELECT
 TOUCHED_BEFORE_FLUSH = 20_000
 EVICTED_SHARE = 0.1  # of the capacity, at once: evicting one by one would write at every put
 COUNTED_SHARE = 0.01  # of the capacity, put between two counts: how far it may be overshot
@@ -36,8 +34,7 @@ SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS recency (id INTEGER PRIMARY KEY, used INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS recency_used ON recency (used);
 """
-_MARKS = ", ".join("?" * LOOKUP)
-READ = f"SELECT id, twin, vector FROM vectors WHERE id IN ({_MARKS})"  # noqa: S608  # marks only
+READ = "SELECT twin, vector FROM json_each(?) LEFT JOIN vectors ON vectors.id = value"
 
 
 class SQLiteVectorCache:
@@ -64,24 +61,29 @@ class SQLiteVectorCache:
     def get_many(self, keys: Sequence[str]) -> list[Vectors | None]:
         """A vector or None for each key, in the order of the keys."""
         ids = _ids(keys)
-        rows = self._rows(sorted([id_ for id_, _ in ids]))  # in order a page is found once
-        if not rows:
-            return [None] * len(ids)
-        places, twins, blobs = zip(*rows, strict=True)
-        self._touch(places)
-        found = dict(zip(zip(places, twins, strict=True), _decoded(blobs), strict=True))
-        return list(map(found.get, ids))
+        order = np.argsort(ids[:, 0])  # in order a page is found once
+        wanted, twins = ids[order].T.tolist()
+        with self._connection() as connection:
+            rows = connection.execute(READ, [str(wanted)]).fetchall()  # one for each of them
+        found: list[Vectors | None] = [None] * len(keys)
+        hits = [n for n, (twin, _) in enumerate(rows) if twin == twins[n]]
+        if hits:
+            self._touch([wanted[n] for n in hits])
+            places = order[hits].tolist()
+            for place, vector in zip(places, _decoded([rows[n][1] for n in hits]), strict=True):
+                found[place] = vector
+        return found
 
     def put_many(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Keep one row per key; a key kept already is replaced."""
         half = np.ascontiguousarray(vectors, "<f2")
         if half.ndim != 2 or len(half) != len(keys) or not half.shape[1]:
             raise BadInput(f"{len(keys)} keys need as many rows, got the shape {half.shape}")
-        ids = _ids(keys)
-        rows = [(i, twin, row.tobytes()) for (i, twin), row in zip(ids, half, strict=True)]
+        ids = _ids(keys).tolist()
+        rows = [(*id_, row.tobytes()) for id_, row in zip(ids, half, strict=True)]
         with self._writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-            _note_use(connection, [i for i, _ in ids])
+            _note_use(connection, [id_ for id_, _ in ids])
             self._uncounted += len(rows)
             if self._uncounted > self.capacity * COUNTED_SHARE:
                 self._evict(connection)
@@ -150,15 +152,6 @@ class SQLiteVectorCache:
         connection.executemany("DELETE FROM vectors WHERE id = ?", oldest)
         connection.executemany("DELETE FROM recency WHERE id = ?", oldest)
 
-    def _rows(self, wanted: Sequence[int]) -> list[tuple[int, int, bytes]]:
-        rows: list[tuple[int, int, bytes]] = []
-        with self._connection() as connection:
-            for start in range(0, len(wanted), LOOKUP):
-                some = [*wanted[start : start + LOOKUP]]
-                some += some[-1:] * (LOOKUP - len(some))
-                rows += connection.execute(READ, some).fetchall()
-        return rows
-
     def _touch(self, ids: Iterable[int]) -> None:
         with self._lock:
             self._touched.update(ids)
@@ -209,12 +202,13 @@ class SQLiteVectorCache:
         return connection
 
 
-def _ids(keys: Sequence[str]) -> list[Id]:
+def _ids(keys: Sequence[str]) -> NDArray[np.int64]:
+    """The two halves of each key: where the row lies, and whether it is the one."""
     try:
         halves = np.frombuffer(bytes.fromhex("".join(keys)), ">i8").reshape(len(keys), 2)
     except (TypeError, ValueError):
         raise BadInput(f"keys must be digests of {KEY_BYTES} bytes in hex, got {keys!r}") from None
-    return list(zip(*halves.T.tolist(), strict=True))
+    return halves.astype(np.int64)
 
 
 def _decoded(blobs: Sequence[bytes]) -> list[Vectors]:
