@@ -43,8 +43,30 @@ def test_batches_cover_everything_from_the_longest_down(size, call):
     assert max(map(len, plan)) <= size
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_no_plan_is_cheaper_by_more_than_a_call(seed):
+    rng = np.random.default_rng(seed)
+    lengths, size, budget, call = rng.integers(1, 30, 9).tolist(), 4, 60, int(rng.integers(0, 25))
+
+    def cost(plan):
+        return sum(max(lengths[i] for i in batch) * len(batch) + call for batch in plan)
+
+    def plans(places):
+        if not places:
+            yield []
+        for end in range(1, len(places) + 1):
+            batch = places[:end]
+            if end == 1 or (end <= size and lengths[batch[0]] * end <= budget):
+                for rest in plans(places[end:]):
+                    yield [batch, *rest]
+
+    longest_first = sorted(range(9), key=lambda i: -lengths[i])
+    assert cost(batches(lengths, size, budget, call)) <= min(map(cost, plans(longest_first))) + call
+
+
 def test_batches_part_only_where_padding_costs_more_than_a_call():
     assert batches([17] * 2 + [16] * 3, 32, call=12) == [[0, 1, 2, 3, 4]]
+    assert batches([17] * 2 + [16] * 20, 20, call=4) == [[0, 1], [*range(2, 22)]]
     assert batches([17] * 2 + [14] * 5, 32, call=12) == [[0, 1], [2, 3, 4, 5, 6]]
     assert batches([0, 0, 3], 2, 4, call=0) == [[2], [0, 1]]
 

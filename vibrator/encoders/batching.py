@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -106,7 +108,9 @@ class Batcher(Generic[Item]):
 def batches(
     lengths: Sequence[int], size: int, token_budget: int | None = None, call: int = CALL
 ) -> list[list[int]]:
-    """Positions batched from the longest down, anew where padding would cost more than a call.
+    """Positions from the longest down in batches that read few tokens in few calls.
+
+    A batch is full or ends with the last text of a length: of the plans of that kind, the cheapest.
 
     >>> batches([3, 100, 90, 4, 95], size=2, call=50)
     [[1, 4], [2], [3, 0]]
@@ -114,19 +118,27 @@ def batches(
     [[0, 1], [2]]
     """
     places = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    plan: list[list[int]] = []
-    longest = free = 0
-    for done, place in enumerate(places):
-        padding = (longest - lengths[place]) * min(free, len(places) - done)
-        if not free or padding > call:
-            longest = lengths[place]
-            free = (
-                size if token_budget is None else max(1, min(size, token_budget // max(1, longest)))
-            )
-            plan.append([])
-        plan[-1].append(place)
-        free -= 1
-    return plan
+    same: list[int] = []  # where those of this length end
+    for _, alike in groupby(places, key=lambda i: lengths[i]):
+        count = len(list(alike))
+        same += [len(same) + count] * count
+    cheapest = [0.0] + [math.inf] * len(places)  # to have read so many of them
+    first = [0] * (len(places) + 1)  # of the batch that ends there
+    for start, place in enumerate(places):
+        longest = max(1, lengths[place])
+        room = size if token_budget is None else max(1, min(size, token_budget // longest))
+        full = min(start + room, len(places)) if cheapest[start] < math.inf else start
+        end = start
+        while end < full:
+            end = min(same[end], full)
+            cost = cheapest[start] + call + longest * (end - start)
+            if cost <= cheapest[end]:
+                cheapest[end], first[end] = cost, start
+    plan, end = [], len(places)
+    while end:
+        plan.append(places[first[end] : end])
+        end = first[end]
+    return plan[::-1]
 
 
 def in_order(parts: Sequence[Vectors], plan: Sequence[Sequence[int]]) -> Vectors:

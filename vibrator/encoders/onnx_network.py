@@ -21,7 +21,7 @@ from vibrator.optional import need
 Vectors = NDArray[np.float32]
 
 KIND = "onnx"  # what config.json of an exported folder says under "vibrator"
-TOKENS_AT_ONCE = 384  # more of them crowd each other out of a processor's cache
+TOKENS_AT_ONCE = 448  # more of them crowd each other out of a processor's cache
 CALL = 12  # tokens that are read in the time that it takes to go through the weights once more
 FACTS = {  # what config.json tells, and as what
     "source": str,
