@@ -124,7 +124,8 @@ class Actions:
         return self.frames.report
 
     def __iter__(self) -> Iterator[UserAction]:
-        return chain.from_iterable(block.actions() for block in self.frames.blocks())
+        some = (part for block in self.frames.blocks() for part in block.actions())
+        return chain.from_iterable(some)
 
 
 def read_action_frames(

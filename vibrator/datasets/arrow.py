@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib import import_module
-from itertools import chain, repeat
+from itertools import repeat
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,8 +77,8 @@ class ArrowBlock:
         frame: pd.DataFrame = self.table.set_column(place, "action_type", kinds).to_pandas()
         return frame
 
-    def actions(self) -> Iterator[UserAction]:
-        """The rows as actions, each made when it is asked for."""
+    def actions(self) -> Iterator[Iterator[UserAction]]:
+        """The rows as actions, each made when it is asked for; some rows at a time."""
         when, who, kinds, words, weights = (self.table[name].combine_chunks() for name in ALWAYS)
         names, places = _decoded(kinds)
         moments, numbers = when.to_numpy(zero_copy_only=False), weights.to_numpy()
@@ -94,7 +94,7 @@ class ArrowBlock:
             }
             return actions_from_columns(rows.stop - first, columns)
 
-        return chain.from_iterable(map(some, range(0, len(self), LISTED)))
+        return map(some, range(0, len(self), LISTED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,8 @@ class Block(Protocol):
     def frame(self) -> pd.DataFrame:
         """The columns as a frame."""
 
-    def actions(self) -> Iterator[UserAction]:
-        """The rows as actions, each made when it is asked for."""
+    def actions(self) -> Iterator[Iterator[UserAction]]:
+        """The rows as actions, each made when it is asked for; some rows at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ class ListBlock:
                 frame[name] = pd.Series(self.columns[name], dtype=dtype)
         return frame
 
-    def actions(self) -> Iterator[UserAction]:
-        """The rows as actions, each made when it is asked for."""
+    def actions(self) -> Iterator[Iterator[UserAction]]:
+        """The rows as actions, each made when it is asked for; some rows at a time."""
         columns = {**self.columns}
         if "metadata" in columns:
             columns["metadata"] = [Metadata(given or {}) for given in columns["metadata"]]
-        return actions_from_columns(len(self), columns)
+        yield actions_from_columns(len(self), columns)
 
 
 def weights_of(kinds: Iterable[str]) -> dict[str, float]:
