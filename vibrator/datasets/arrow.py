@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib import import_module
-from itertools import repeat
-from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -205,7 +203,7 @@ def _datetimes(moments: NDArray[np.datetime64]) -> list[datetime | None]:
     since = moments - first
     if np.isnat(since).any():
         return [None if delta is None else day + delta for delta in since.tolist()]
-    return list(map(add, repeat(day), since.tolist()))
+    return [day + delta for delta in since.tolist()]
 
 
 def _text(arrow: Arrow, column: Any, _times: Times) -> tuple[Any, int]:

@@ -19,6 +19,7 @@ BLOCK_BYTES = 4 << 20  # bytes read at a time: few enough to stay in the process
 LONGEST_LINE = 8 << 20  # bytes
 LARGEST_RATIO = 200  # logs pack 5 to 30 times; deflate cannot exceed 1032
 RATIO_COUNTS_FROM = 64 << 20  # unpacked bytes below which a high ratio does no harm
+COUNTED_AT_ONCE = 256 << 10  # bytes that are looked through for line ends
 LINE_FEED = 0x0A
 UTF8_BOM = b"\xef\xbb\xbf"
 OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -134,8 +135,10 @@ def _next(blocks: Iterator[bytes], line: int, faults: Faults) -> bytes | None:
 
 
 def _line_ends(data: bytes) -> int:
-    """As `data.count`, ten times as fast for what is frequent."""
-    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == LINE_FEED))
+    """As `data.count`, many times as fast for what is frequent."""
+    numbers = np.frombuffer(data, dtype=np.uint8)
+    parts = (numbers[at : at + COUNTED_AT_ONCE] for at in range(0, len(data), COUNTED_AT_ONCE))
+    return sum(int(np.count_nonzero(part == LINE_FEED)) for part in parts)
 
 
 def _parted(rest: bytes, block: bytes, *, quoted: bool) -> tuple[bytes, bytes]:
