@@ -287,6 +287,19 @@ def test_blocks_are_cut_between_rows(tmp_path, monkeypatch, way):
     assert [action.weight for action in found] == list(range(200))
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_the_first_block_is_small_and_the_others_grow(tmp_path, monkeypatch, way, ending):
+    monkeypatch.setattr(reader_files, "FIRST_BYTES", 4 << 10)
+    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 16 << 10)
+    given = csv_of(*["2026-03-01T08:00:00Z,ada,click,words,1"] * 4_000).encode()
+    path = saved(tmp_path, gzip.compress(given) if ending else given, f"actions.csv{ending}")
+    sizes = [len(frame) for frame in read_action_frames(path)]
+    assert sum(sizes) == 4_000
+    assert sizes[0] < 150
+    assert sizes[:3] == sorted(set(sizes[:3]))
+    assert max(sizes) < 1_000
+
+
 def test_a_column_spelt_otherwise_is_pointed_out(tmp_path):
     path = saved(tmp_path, "Timestamp,action_type,content\n2026-03-01T08:00:00Z,click,words\n")
     with pytest.raises(BadInput, match=r"say columns=\{'timestamp': 'Timestamp'\}"):

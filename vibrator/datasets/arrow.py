@@ -153,9 +153,8 @@ def _arrow() -> Arrow | None:
 
 def _parsed(arrow: Arrow, raw: RawBlock, types: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that are wanted; texts, unless their type is named."""
-    layout, data = raw.layout, raw.block.data
-    quoted = b'"' in data
-    if quoted and STRAY_QUOTE.search(data):
+    layout, data, quotes = raw.layout, raw.block.data, raw.block.quotes
+    if quotes and STRAY_QUOTE.search(data):
         raise Doubt  # Arrow is more lenient than we are
     text = arrow.core.string()
     wanted = {str(place): types.get(name, text) for name, place in layout.places.items()}
@@ -163,7 +162,7 @@ def _parsed(arrow: Arrow, raw: RawBlock, types: Mapping[str, Any]) -> dict[str, 
     table = arrow.csv.read_csv(
         arrow.core.BufferReader(data),
         arrow.csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
-        arrow.csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quoted),
+        arrow.csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quotes),
         arrow.csv.ConvertOptions(
             column_types=wanted,
             include_columns=list(wanted),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -112,7 +112,7 @@ class DelimitedFile:
             raise BadInput(f"{self.path.name} must have a header, got an empty file")
         head, _, body = first.data.partition(b"\n")
         layout = self._layout(head, fields)
-        rest = LineBlock(body, first.first_line + 1, first.ended)
+        rest = replace(first, data=body, first_line=first.first_line + 1)
         for block in chain([rest] if body else [], blocks):
             yield RawBlock(block, layout, faults)
 

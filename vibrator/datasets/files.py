@@ -15,7 +15,8 @@ import numpy as np
 from vibrator.datasets.report import TORN, Faults
 from vibrator.errors import BadInput
 
-BLOCK_BYTES = 4 << 20  # bytes read at a time: few enough to stay in the processor's cache
+BLOCK_BYTES = 4 << 20  # read at a time: few enough to stay in the processor's cache
+FIRST_BYTES = 512 << 10  # somebody waits for them; then twice as many, up to BLOCK_BYTES
 LONGEST_LINE = 8 << 20  # bytes
 LARGEST_RATIO = 200  # logs pack 5 to 30 times; deflate cannot exceed 1032
 RATIO_COUNTS_FROM = 64 << 20  # unpacked bytes below which a high ratio does no harm
@@ -28,11 +29,15 @@ FARTHEST_BACK = 10_000  # line ends tried for one that lies outside quotes
 
 @dataclass(frozen=True, slots=True)
 class LineBlock:
-    """Whole lines, the number of the first, and whether the last one is ended."""
+    """Whole lines, the number of the first, and whether the last one is ended.
+
+    `quotes` says whether there are any, if the reader asked for blocks that end outside of them.
+    """
 
     data: bytes
     first_line: int
     ended: bool
+    quotes: bool
 
     def lines(self) -> list[bytes]:
         """The lines with their ends."""
@@ -70,17 +75,19 @@ def byte_blocks(path: Path) -> Iterator[bytes]:
 def _pieces(file: Any, path: Path) -> Iterator[bytes]:
     """What each read gives; a packed file gives little at a time, so that a cut loses little."""
     read = file.read1 if path.suffix == ".gz" else file.read
+    size = min(FIRST_BYTES, BLOCK_BYTES)
     try:
-        while piece := read(BLOCK_BYTES):
+        while piece := read(size):
             yield piece
+            size = min(2 * size, BLOCK_BYTES)
     except gzip.BadGzipFile as error:
         raise BadInput(f"{path.name} must be a gzip file, got {error}") from None
 
 
 def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces joined to blocks of about BLOCK_BYTES."""
+    """The pieces joined to blocks of about BLOCK_BYTES, the first of them smaller."""
     held: list[bytes] = []
-    size, torn = 0, False
+    size, torn, wanted = 0, False, min(FIRST_BYTES, BLOCK_BYTES)
     while not torn:
         try:
             piece = next(pieces, b"")
@@ -88,10 +95,10 @@ def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
             piece, torn = b"", True
         held.append(piece)
         size += len(piece)
-        if held and (size >= BLOCK_BYTES or not piece):
+        if held and (size >= wanted or not piece):
             if size:
                 yield b"".join(held)
-            held, size = [], 0
+            held, size, wanted = [], 0, min(2 * wanted, BLOCK_BYTES)
         if not piece:
             break
     if torn:
@@ -114,16 +121,17 @@ def line_blocks(path: Path, faults: Faults, *, quoted: bool = False) -> Iterator
         if dropping:  # and nothing is left of earlier blocks
             end = block.find(b"\n") + 1
             line, dropping, block = line + bool(end), not end, block[end:] if end else b""
-        whole, rest = _parted(rest, block, quoted=quoted)
+        quotes = quoted and (b'"' in block or b'"' in rest)
+        whole, rest = _parted(rest, block, quotes=quotes)
         if whole:
-            yield LineBlock(whole, line, ended=True)
+            yield LineBlock(whole, line, ended=True, quotes=quotes)
             line += _line_ends(whole)
         elif len(rest) >= LONGEST_LINE:
             rule = f"a line must not exceed {LONGEST_LINE:,} bytes"
             faults.note(line, "line", rule, rest[:40].decode("utf-8", "replace"))
             dropping, rest = True, b""
     if rest:
-        yield LineBlock(rest, line, ended=False)
+        yield LineBlock(rest, line, ended=False, quotes=quoted and b'"' in rest)
 
 
 def _next(blocks: Iterator[bytes], line: int, faults: Faults) -> bytes | None:
@@ -141,9 +149,9 @@ def _line_ends(data: bytes) -> int:
     return sum(int(np.count_nonzero(part == LINE_FEED)) for part in parts)
 
 
-def _parted(rest: bytes, block: bytes, *, quoted: bool) -> tuple[bytes, bytes]:
+def _parted(rest: bytes, block: bytes, *, quotes: bool) -> tuple[bytes, bytes]:
     """The whole lines of the two, and what is left over."""
-    if quoted and (b'"' in block or b'"' in rest):
+    if quotes:
         both = rest + block
         cut = _cut(both)
         return both[:cut], both[cut:]
