@@ -332,10 +332,20 @@ def test_what_was_read_before_a_failure_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr(reader_files, "RATIO_COUNTS_FROM", 1 << 12)
     good = csv_of(*["2026-03-01T08:00:00Z,ada,click,words,1"] * 20)
     path = saved(tmp_path, gzip.compress(good.encode() + b"\n" * (1 << 22)), "actions.csv.gz")
-    given = iter(load_actions(path))
-    assert next(given).content == "words"
+    given, got = iter(load_actions(path)), []
     with pytest.raises(BadInput, match="must not unpack"):
-        list(given)
+        got.extend(given)
+    assert len(got) == 20
+
+
+def test_lines_are_counted_across_pieces(tmp_path, monkeypatch, way):
+    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(reader_files, "COUNTED_AT_ONCE", 7)
+    good = "2026-03-01T08:00:00Z,ada,click,words,1"
+    path = saved(tmp_path, csv_of(*[good] * 500, good.replace(",1", ",heavy")))
+    found = load_actions(path, on_error="skip")
+    assert len(list(found)) == 500
+    assert [fault.line for fault in found.report.rows] == [502]
 
 
 def test_a_reader_may_be_left_in_the_middle(tmp_path):
@@ -416,6 +426,22 @@ def test_frames_are_typed_columns(tmp_path, way):
     assert list(frame) == HEADER.strip().split(",")
     assert str(frame["timestamp"].dtype) == "datetime64[us, UTC]"
     assert frame["weight"].tolist() == [1.5, 1.0, 1.2]
+    texts = pd.Series(["a"]).dtype
+    assert [frame[name].dtype for name in ("user_id", "action_type", "content")] == [texts] * 3
+
+
+def test_two_of_our_names_may_stand_for_one_column(tmp_path, way):
+    path = saved(tmp_path, "what,how\nread,0.5\nclick,2\n")
+    both = {"action_type": "what", "content": "what", "weight": "how"}
+    found = [(a.action_type, a.content, a.weight) for a in load_actions(path, columns=both)]
+    assert found == [("read", "read", 0.5), ("click", "click", 2.0)]
+
+
+def test_a_kind_of_blanks_costs_its_row(tmp_path, way):
+    path = saved(tmp_path, 'action_type,content\n"  ",words\nclick,words\n')
+    found = load_actions(path, on_error="skip")
+    assert [action.action_type for action in found] == ["click"]
+    assert [(fault.line, fault.column) for fault in found.report.rows] == [(2, "action_type")]
 
 
 def test_what_is_written_comes_back(tmp_path):

@@ -44,9 +44,9 @@ def test_batches_cover_everything_from_the_longest_down(size, call):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_no_plan_is_cheaper_by_more_than_a_call(seed):
+def test_no_plan_of_full_batches_or_whole_lengths_is_cheaper(seed):
     rng = np.random.default_rng(seed)
-    lengths, size, budget, call = rng.integers(1, 30, 9).tolist(), 4, 60, int(rng.integers(0, 25))
+    lengths, size, budget, call = rng.integers(1, 25, 11).tolist(), 4, 60, int(rng.integers(0, 25))
 
     def cost(plan):
         return sum(max(lengths[i] for i in batch) * len(batch) + call for batch in plan)
@@ -54,14 +54,26 @@ def test_no_plan_is_cheaper_by_more_than_a_call(seed):
     def plans(places):
         if not places:
             yield []
-        for end in range(1, len(places) + 1):
-            batch = places[:end]
-            if end == 1 or (end <= size and lengths[batch[0]] * end <= budget):
+            return
+        room = max(1, min(size, budget // lengths[places[0]]))
+        for end in range(1, min(room, len(places)) + 1):
+            whole = end == len(places) or lengths[places[end - 1]] > lengths[places[end]]
+            if whole or end == room:
                 for rest in plans(places[end:]):
-                    yield [batch, *rest]
+                    yield [places[:end], *rest]
 
-    longest_first = sorted(range(9), key=lambda i: -lengths[i])
-    assert cost(batches(lengths, size, budget, call)) <= min(map(cost, plans(longest_first))) + call
+    longest_first = sorted(range(11), key=lambda i: -lengths[i])
+    assert cost(batches(lengths, size, budget, call)) == min(map(cost, plans(longest_first)))
+
+
+def test_a_plan_over_many_lengths_is_made_at_once():
+    lengths = list(range(30_000))
+
+    begun = time.perf_counter()
+    plan = batches(lengths, size=512)
+
+    assert time.perf_counter() - begun < 2.0
+    assert sorted(i for batch in plan for i in batch) == lengths
 
 
 def test_batches_part_only_where_padding_costs_more_than_a_call():

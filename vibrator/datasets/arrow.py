@@ -154,6 +154,8 @@ def _arrow() -> Arrow | None:
 def _parsed(arrow: Arrow, raw: RawBlock, types: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that are wanted; texts, unless their type is named."""
     layout, data, quotes = raw.layout, raw.block.data, raw.block.quotes
+    if len(set(layout.places.values())) < len(layout.places):
+        raise Doubt  # Arrow gives a column once, whatever it is read as
     if quotes and STRAY_QUOTE.search(data):
         raise Doubt  # Arrow is more lenient than we are
     text = arrow.core.string()

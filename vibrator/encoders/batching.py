@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CALL = 256  # tokens that a model on torch reads in the time that a call more takes
+TOLD_APART = 512  # different lengths: a plan over more of them would take longer than it saves
 Item = TypeVar("Item")
 Vectors = NDArray[np.float32]
 
@@ -118,8 +119,9 @@ def batches(
     [[0, 1], [2]]
     """
     places = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    step = 1 + max(lengths, default=0) // TOLD_APART
     same: list[int] = []  # where those of this length end
-    for _, alike in groupby(places, key=lambda i: lengths[i]):
+    for _, alike in groupby(places, key=lambda i: lengths[i] // step):
         count = len(list(alike))
         same += [len(same) + count] * count
     cheapest = [0.0] + [math.inf] * len(places)  # to have read so many of them

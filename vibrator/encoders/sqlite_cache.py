@@ -34,6 +34,7 @@ SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS recency (id INTEGER PRIMARY KEY, used INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS recency_used ON recency (used);
 """
+# A row for each, in their order; one that was not in it would read as a miss, by its twin.
 READ = "SELECT twin, vector FROM json_each(?) LEFT JOIN vectors ON vectors.id = value"
 
 
@@ -60,6 +61,8 @@ class SQLiteVectorCache:
 
     def get_many(self, keys: Sequence[str]) -> list[Vectors | None]:
         """A vector or None for each key, in the order of the keys."""
+        if not keys:
+            return []
         ids = _ids(keys)
         order = np.argsort(ids[:, 0])  # in order a page is found once
         wanted, twins = ids[order].T.tolist()
