@@ -327,11 +327,12 @@ def test_faults_come_in_the_order_of_the_lines(tmp_path, monkeypatch, way):
     assert list(found.report.rows) == sorted(found.report.rows, key=lambda fault: fault.line)
 
 
-def test_what_was_read_before_a_failure_is_given(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(reader_files, "RATIO_COUNTS_FROM", 1 << 12)
+def test_what_was_read_before_a_failure_is_given(tmp_path, monkeypatch, way):
+    monkeypatch.setattr(reader_files, "BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(reader_files, "RATIO_COUNTS_FROM", 1 << 10)
+    monkeypatch.setattr(reader_files, "LARGEST_RATIO", 2)  # what the second block exceeds
     good = csv_of(*["2026-03-01T08:00:00Z,ada,click,words,1"] * 20)
-    path = saved(tmp_path, gzip.compress(good.encode() + b"\n" * (1 << 22)), "actions.csv.gz")
+    path = saved(tmp_path, gzip.compress(good.encode() + b"\n" * 10_000), "actions.csv.gz")
     given, got = iter(load_actions(path)), []
     with pytest.raises(BadInput, match="must not unpack"):
         got.extend(given)
