@@ -1,11 +1,12 @@
 """Reading items and sliders."""
 
+import gzip
 import json
 
 import pytest
 
 from tests.people import SLIDERS
-from vibrator.datasets import load_items, load_sliders
+from vibrator.datasets import files, load_items, load_sliders
 from vibrator.errors import BadInput, BadRows
 from vibrator.sliders import Slider
 from vibrator.stores import Item
@@ -43,6 +44,24 @@ def test_items_come_the_same_from_every_layout(tmp_path, name, text):
     assert found == EXPECTED
     assert found.texts == {"a1": "three days above the lake", "b2": "Plum cake"}
     assert found.report.kept == 2
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_longer_than_a_block_come_whole(tmp_path, monkeypatch, packed):
+    monkeypatch.setattr(files, "BLOCK_BYTES", 64)
+
+    def kept(text, name):
+        path = tmp_path / (f"{name}.gz" if packed else name)
+        path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+        return path
+
+    words = {f"slider {n}": f"plum cake number {n}" for n in range(50)}
+    sliders = load_sliders(kept(json.dumps({"sliders": words}), "s.json"))
+    assert {name: slider.text for name, slider in sliders.items()} == words
+    items = [{"id": name, "text": text} for name, text in words.items()]
+    assert load_items(kept(json.dumps({"items": items}), "i.json")).texts == words
+    lines = "\n".join(map(json.dumps, items))
+    assert load_items(kept(lines, "i.jsonl")).texts == words
 
 
 def test_a_text_file_has_one_item_a_line(tmp_path):

@@ -79,12 +79,13 @@ class ArrowBlock:
         """The rows as actions, each made when it is asked for; some rows at a time."""
         when, who, kinds, words, weights = (self.table[name].combine_chunks() for name in ALWAYS)
         names, places = _decoded(kinds)
-        moments, numbers = when.to_numpy(zero_copy_only=False), weights.to_numpy()
+        day, since = _since_a_day(when.to_numpy(zero_copy_only=False))
+        numbers = weights.to_numpy()
 
         def some(first: int) -> Iterator[UserAction]:
             rows = slice(first, min(first + LISTED, len(self)))
             columns = {
-                "timestamp": _datetimes(moments[rows]),
+                "timestamp": _after(day, since[rows]),
                 "user_id": who[rows].to_pylist(),
                 "action_type": names[places[rows]].tolist(),
                 "content": words[rows].to_pylist(),
@@ -197,14 +198,19 @@ def _decoded(kinds: Any) -> tuple[NDArray[Any], NDArray[np.int32]]:
     return np.array(kinds.dictionary.to_pylist(), dtype=object), kinds.indices.to_numpy()
 
 
-def _datetimes(moments: NDArray[np.datetime64]) -> list[datetime | None]:
-    """The moments, counted from a day near them, for that is twice as fast."""
+def _since_a_day(moments: NDArray[np.datetime64]) -> tuple[datetime, NDArray[np.timedelta64]]:
+    """The day of the first of the moments, and how long after it each of them is."""
     first = np.fmin.reduce(moments, initial=np.datetime64("NaT")).astype("M8[D]")
-    day = datetime.combine(first.item() or date.min, time(), UTC)
-    since = moments - first
+    return datetime.combine(first.item() or date.min, time(), UTC), moments - first
+
+
+def _after(day: datetime, since: NDArray[np.timedelta64]) -> list[datetime | None]:
+    """The moments: adding to one day is three times as fast as making each of its numbers."""
+    deltas = since.astype(object)
     if np.isnat(since).any():
-        return [None if delta is None else day + delta for delta in since.tolist()]
-    return [day + delta for delta in since.tolist()]
+        return [None if delta is None else day + delta for delta in deltas.tolist()]
+    moments: list[datetime | None] = (deltas + day).tolist()
+    return moments
 
 
 def _text(arrow: Arrow, column: Any, _times: Times) -> tuple[Any, int]:

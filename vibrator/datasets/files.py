@@ -61,48 +61,41 @@ def byte_blocks(path: Path) -> Iterator[bytes]:
 
     A gzip stream that was cut gives what there is of it, then raises Torn.
     """
-    unpacked = 0
+    return map(bytes, _passing_blocks(path))
+
+
+def _passing_blocks(path: Path) -> Iterator[bytearray]:
+    """The same, each good until the next is asked for, which is read into the same room."""
+    room, unpacked, torn = bytearray(min(FIRST_BYTES, BLOCK_BYTES)), 0, False
     with path.open("rb") as raw:
-        pieces = _pieces(gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw, path)
-        for block in _gathered(pieces):
+        file = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+        while not torn:
+            size, torn = _filled(room, file, path)
+            if not size:
+                break
+            block = room if size == len(room) else room[:size]
             if not unpacked and block.startswith(OTHER_BOMS):
                 raise BadInput(f"{path.name} must be UTF-8, got a byte order mark of UTF-16")
             yield block if unpacked else block.removeprefix(UTF8_BOM)
-            unpacked += len(block)
+            unpacked += size
             _require_ratio(path, unpacked, raw.tell())
-
-
-def _pieces(file: Any, path: Path) -> Iterator[bytes]:
-    """What each read gives; a packed file gives little at a time, so that a cut loses little."""
-    read = file.read1 if path.suffix == ".gz" else file.read
-    size = min(FIRST_BYTES, BLOCK_BYTES)
-    try:
-        while piece := read(size):
-            yield piece
-            size = min(2 * size, BLOCK_BYTES)
-    except gzip.BadGzipFile as error:
-        raise BadInput(f"{path.name} must be a gzip file, got {error}") from None
-
-
-def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces joined to blocks of about BLOCK_BYTES, the first of them smaller."""
-    held: list[bytes] = []
-    size, torn, wanted = 0, False, min(FIRST_BYTES, BLOCK_BYTES)
-    while not torn:
-        try:
-            piece = next(pieces, b"")
-        except (EOFError, zlib.error):
-            piece, torn = b"", True
-        held.append(piece)
-        size += len(piece)
-        if held and (size >= wanted or not piece):
-            if size:
-                yield b"".join(held)
-            held, size, wanted = [], 0, min(2 * wanted, BLOCK_BYTES)
-        if not piece:
-            break
+            if len(room) < BLOCK_BYTES:
+                room = bytearray(min(2 * len(room), BLOCK_BYTES))
     if torn:
         raise Torn
+
+
+def _filled(room: bytearray, file: Any, path: Path) -> tuple[int, bool]:
+    """How many bytes were read, all there is room for but at the end, and whether they are torn."""
+    size, view = 0, memoryview(room)
+    try:
+        while size < len(room) and (more := file.readinto1(view[size:])):
+            size += more  # a packed file gives little at a time, so that a cut loses little
+    except (EOFError, zlib.error):
+        return size, True
+    except gzip.BadGzipFile as error:
+        raise BadInput(f"{path.name} must be a gzip file, got {error}") from None
+    return size, False
 
 
 def _require_ratio(path: Path, unpacked: int, packed: int) -> None:
@@ -116,11 +109,11 @@ def _require_ratio(path: Path, unpacked: int, packed: int) -> None:
 def line_blocks(path: Path, faults: Faults, *, quoted: bool = False) -> Iterator[LineBlock]:
     """Blocks that end with a line; with `quoted`, where possible, outside of quotes."""
     rest, line, dropping = b"", 1, False
-    blocks = byte_blocks(path)
+    blocks = _passing_blocks(path)
     while (block := _next(blocks, line, faults)) is not None:
         if dropping:  # and nothing is left of earlier blocks
             end = block.find(b"\n") + 1
-            line, dropping, block = line + bool(end), not end, block[end:] if end else b""
+            line, dropping, block = line + bool(end), not end, block[end:] if end else bytearray()
         quotes = quoted and (b'"' in block or b'"' in rest)
         whole, rest = _parted(rest, block, quotes=quotes)
         if whole:
@@ -134,7 +127,7 @@ def line_blocks(path: Path, faults: Faults, *, quoted: bool = False) -> Iterator
         yield LineBlock(rest, line, ended=False, quotes=quoted and b'"' in rest)
 
 
-def _next(blocks: Iterator[bytes], line: int, faults: Faults) -> bytes | None:
+def _next(blocks: Iterator[bytearray], line: int, faults: Faults) -> bytearray | None:
     try:
         return next(blocks, None)
     except Torn:
@@ -149,7 +142,7 @@ def _line_ends(data: bytes) -> int:
     return sum(int(np.count_nonzero(part == LINE_FEED)) for part in parts)
 
 
-def _parted(rest: bytes, block: bytes, *, quotes: bool) -> tuple[bytes, bytes]:
+def _parted(rest: bytes, block: bytearray, *, quotes: bool) -> tuple[bytes, bytes]:
     """The whole lines of the two, and what is left over."""
     if quotes:
         both = rest + block
@@ -158,7 +151,7 @@ def _parted(rest: bytes, block: bytes, *, quotes: bool) -> tuple[bytes, bytes]:
     cut = block.rfind(b"\n") + 1  # in what is left over there is none
     if not cut:
         return b"", rest + block
-    return b"".join((rest, memoryview(block)[:cut])), block[cut:]
+    return b"".join((rest, memoryview(block)[:cut])), bytes(block[cut:])
 
 
 def _cut(data: bytes) -> int:
