@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibrator.encoder import InstructionalEncoder
-from vibrator.encoders import wordpieces
+from vibrator.encoders import onnx_network, wordpieces
 from vibrator.encoders.onnx_network import ExportedModel, OnnxNetwork
 from vibrator.encoders.tokens import InstructedTokenizer, distinct
 from vibrator.encoders.wordpieces import WordReader, reads_by_word
@@ -159,6 +161,71 @@ def test_bert_written_out_gives_the_vectors_of_torch(tiny_bert, tmp_path, monkey
     config.write_text(json.dumps(json.loads(config.read_text()) | {"dimensions": 16}))
     with pytest.raises(ArtefactError, match="says it has 16 dimensions, and its graph gives 32"):
         OnnxNetwork(ExportedModel(tmp_path / "exact"), 8)
+
+
+@pytest.fixture(scope="module")
+def exact(tiny_bert, tmp_path_factory):
+    from vibrator.encoders.onnx_export import export_onnx
+
+    folder = tmp_path_factory.mktemp("exact") / "model"
+    export_onnx(str(tiny_bert), folder, precision="fp32")
+    return ExportedModel(folder)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("processors", [1, 3])
+def test_many_texts_are_read_side_by_side(exact, monkeypatch, processors):
+    monkeypatch.setattr(onnx_network, "processors", lambda: processors)
+    together = OnnxNetwork(exact, 4)
+    texts = [f"trail {n} " + "tents " * (n % 7) for n in range(50)]
+    alone = np.concatenate([together.vectors("", [text]) for text in texts])
+    assert "_narrow" not in vars(together)
+
+    many = together.vectors("", texts)
+
+    np.testing.assert_allclose(many, alone, atol=1e-6)
+    assert ("_narrow" in vars(together)) is (processors > 1)
+
+
+@pytest.mark.integration
+def test_callers_together_read_no_more_than_there_are_processors(exact, monkeypatch):
+    monkeypatch.setattr(onnx_network, "processors", lambda: 2)
+    network, running, most = OnnxNetwork(exact, 2), [], []
+    through = network._through
+
+    def watched(session, batch):
+        running.append(batch)
+        most.append(len(running))
+        sleep(0.002)
+        try:
+            return through(session, batch)
+        finally:
+            running.remove(batch)
+
+    monkeypatch.setattr(network, "_through", watched)
+    texts = [f"tent {n}" for n in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: network.vectors("", texts), range(4)))
+
+    assert max(most) == 2
+    for rows in found:
+        np.testing.assert_allclose(rows, found[0], atol=1e-6)
+
+
+@pytest.mark.integration
+def test_a_failure_side_by_side_ends_the_reading(exact, monkeypatch):
+    monkeypatch.setattr(onnx_network, "processors", lambda: 2)
+    network, begun = OnnxNetwork(exact, 2), []
+
+    def fail(session, batch):
+        begun.append(batch)
+        sleep(0.001)
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(network, "_through", fail)
+    with pytest.raises(RuntimeError, match="no memory"):
+        network.vectors("", ["tent"] * 1_000)
+    assert len(begun) < 500
 
 
 @pytest.mark.integration

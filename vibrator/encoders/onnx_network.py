@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vibrator.encoders.batching import Batcher
+from vibrator.encoders.batching import Batcher, batches, in_order
 from vibrator.encoders.tokens import Tokens, distinct, padded, read_tokenizer
 from vibrator.errors import ArtefactError
 from vibrator.optional import need
@@ -22,6 +24,7 @@ Vectors = NDArray[np.float32]
 
 KIND = "onnx"  # what config.json of an exported folder says under "vibrator"
 TOKENS_AT_ONCE = 448  # more of them crowd each other out of a processor's cache
+SHARE = 256  # tokens at once where every processor has a batch of its own: few, to end together
 CALL = 12  # tokens that are read in the time that it takes to go through the weights once more
 FACTS = {  # what config.json tells, and as what
     "source": str,
@@ -76,10 +79,18 @@ class ExportedModel:
 
 
 class OnnxNetwork:
-    """A session and its tokenizer."""
+    """A session and its tokenizer.
+
+    Few texts are read by all processors together, which answers soonest. Of many, each processor
+    reads batches of its own, on a session that is opened then: none waits for another in a layer.
+    """
 
     def __init__(self, exported: ExportedModel, batch_size: int) -> None:
         facts = exported.facts
+        self.path = exported.folder / "model.onnx"
+        self.batch_size = batch_size
+        self.processors = processors()
+        self._free = Semaphore(self.processors)
         self.dimensions = exported.dimensions
         self.instructed = bool(facts["takes_instructions"])
         self.prompts: dict[str, str] = facts["prompts"]
@@ -87,7 +98,7 @@ class OnnxNetwork:
         self.tokenizer = read_tokenizer(
             exported.folder, max_length=facts["max_length"], lowercase=facts["lowercase"]
         )
-        self.session = open_session(exported.folder / "model.onnx")
+        self.session = open_session(self.path, self.processors)
         width = self.session.get_outputs()[0].shape[-1]
         if isinstance(width, int) and width != self.dimensions:
             raise ArtefactError(
@@ -106,22 +117,48 @@ class OnnxNetwork:
         else:
             prompt = self.prompts.get(instruction, "")
             tokens = self.tokenizer.tokens("", [prompt + text for text in texts])
-        return self.batcher.rows(tokens, [len(each.ids) for each in tokens])
+        lengths = [len(each.ids) for each in tokens]
+        if self.processors > 1:
+            plan = batches(lengths, self.batch_size, SHARE, CALL)
+            if len(plan) >= 2 * self.processors:
+                return self._side_by_side(tokens, plan)
+        return self.batcher.rows(tokens, lengths)
 
     def forward(self, batch: list[Tokens]) -> Vectors:
-        """One batch through the graph."""
+        """One batch through the graph, on all processors."""
+        return self._through(self.session, batch)
+
+    @cached_property
+    def _narrow(self) -> Any:
+        return open_session(self.path, 1)
+
+    def _side_by_side(self, tokens: Sequence[Tokens], plan: Sequence[list[int]]) -> Vectors:
+        session = self._narrow
+
+        def rows(places: list[int]) -> Vectors:
+            with self._free:
+                return self._through(session, [tokens[i] for i in places])
+
+        with ThreadPoolExecutor(self.processors) as pool:
+            return in_order(list(pool.map(rows, plan)), plan)
+
+    def _through(self, session: Any, batch: list[Tokens]) -> Vectors:
         ids, attended, pooled = padded(batch, pad_id=self.pad_id)
         feed = {"input_ids": ids} if self.reads_whole else distinct(ids)._asdict()
         feed |= {"attention_mask": attended, "pooling_mask": pooled}
-        return np.asarray(self.session.run(None, feed)[0], np.float32)
+        return np.asarray(session.run(None, feed)[0], np.float32)
 
 
-def open_session(path: Path) -> Any:
-    """An ONNX Runtime session on the processors this process may use."""
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_session(path: Path, threads: int) -> Any:
+    """An ONNX Runtime session."""
     runtime = need("onnxruntime", extra="onnx")
     options = runtime.SessionOptions()
-    if hasattr(os, "sched_getaffinity"):
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads
     try:
         return runtime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=UNFUSED
