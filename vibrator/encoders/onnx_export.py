@@ -136,7 +136,7 @@ def _checked(network: InstructorNetwork, exported: ExportedModel, precision: str
     texts = list(background_texts())
     instruction = CHECK_INSTRUCTION if exported.facts["takes_instructions"] else ""
     right = network.vectors(instruction, texts)
-    made = OnnxNetwork(exported, network.batcher.batch_size).vectors(instruction, texts)
+    made = OnnxNetwork(exported, network.batcher.batch_size, 1).vectors(instruction, texts)
     cosine = float(np.mean(_cosines(right, made)))
     if not cosine >= LEAST_COSINE[precision]:
         raise Refused(

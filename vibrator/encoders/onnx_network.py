@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ Vectors = NDArray[np.float32]
 KIND = "onnx"  # what config.json of an exported folder says under "vibrator"
 TOKENS_AT_ONCE = 448  # more of them crowd each other out of a processor's cache
 SHARE = 256  # tokens at once where every processor has a batch of its own: few, to end together
+LARGEST_TWICE = 256 << 20  # bytes of a graph whose weights may be held a second time
 CALL = 12  # tokens that are read in the time that it takes to go through the weights once more
 FACTS = {  # what config.json tells, and as what
     "source": str,
@@ -83,14 +84,17 @@ class OnnxNetwork:
 
     Few texts are read by all processors together, which answers soonest. Of many, each processor
     reads batches of its own, on a session that is opened then: none waits for another in a layer.
+    One long list at a time; others stand in the queue of the batcher, where all have their turn.
     """
 
-    def __init__(self, exported: ExportedModel, batch_size: int) -> None:
+    def __init__(
+        self, exported: ExportedModel, batch_size: int, processors: int | None = None
+    ) -> None:
         facts = exported.facts
         self.path = exported.folder / "model.onnx"
         self.batch_size = batch_size
-        self.processors = processors()
-        self._free = Semaphore(self.processors)
+        self.processors = known_processors() if processors is None else processors
+        self._many = Lock()
         self.dimensions = exported.dimensions
         self.instructed = bool(facts["takes_instructions"])
         self.prompts: dict[str, str] = facts["prompts"]
@@ -98,6 +102,7 @@ class OnnxNetwork:
         self.tokenizer = read_tokenizer(
             exported.folder, max_length=facts["max_length"], lowercase=facts["lowercase"]
         )
+        self._opened = _identity(self.path)
         self.session = open_session(self.path, self.processors)
         width = self.session.get_outputs()[0].shape[-1]
         if isinstance(width, int) and width != self.dimensions:
@@ -118,10 +123,13 @@ class OnnxNetwork:
             prompt = self.prompts.get(instruction, "")
             tokens = self.tokenizer.tokens("", [prompt + text for text in texts])
         lengths = [len(each.ids) for each in tokens]
-        if self.processors > 1:
-            plan = batches(lengths, self.batch_size, SHARE, CALL)
-            if len(plan) >= 2 * self.processors:
-                return self._side_by_side(tokens, plan)
+        plan = batches(lengths, self.batch_size, SHARE, CALL) if self.processors > 1 else []
+        if plan and len(plan) >= 2 * self.processors and self._many.acquire(blocking=False):
+            try:
+                if self._narrow is not None:
+                    return self._side_by_side(self._narrow, tokens, plan)
+            finally:
+                self._many.release()
         return self.batcher.rows(tokens, lengths)
 
     def forward(self, batch: list[Tokens]) -> Vectors:
@@ -130,14 +138,17 @@ class OnnxNetwork:
 
     @cached_property
     def _narrow(self) -> Any:
+        """A session of one thread; none if the weights are too many, or no longer those."""
+        found = _identity(self.path)
+        if found is None or found != self._opened or found[1] > LARGEST_TWICE:
+            return None
         return open_session(self.path, 1)
 
-    def _side_by_side(self, tokens: Sequence[Tokens], plan: Sequence[list[int]]) -> Vectors:
-        session = self._narrow
-
+    def _side_by_side(
+        self, session: Any, tokens: Sequence[Tokens], plan: Sequence[list[int]]
+    ) -> Vectors:
         def rows(places: list[int]) -> Vectors:
-            with self._free:
-                return self._through(session, [tokens[i] for i in places])
+            return self._through(session, [tokens[i] for i in places])
 
         with ThreadPoolExecutor(self.processors) as pool:
             return in_order(list(pool.map(rows, plan)), plan)
@@ -149,13 +160,22 @@ class OnnxNetwork:
         return np.asarray(session.run(None, feed)[0], np.float32)
 
 
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def known_processors() -> int:
+    """How many this process may use; 0 where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What changes where a file is written anew; None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def open_session(path: Path, threads: int) -> Any:
-    """An ONNX Runtime session."""
+    """An ONNX Runtime session; with 0 threads, on as many as it thinks best."""
     runtime = need("onnxruntime", extra="onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
