@@ -211,6 +211,20 @@ def test_a_second_long_list_does_not_wait_for_the_first(exact):
 
 
 @pytest.mark.integration
+def test_a_failure_side_by_side_is_raised_and_the_next_list_is_read(exact, monkeypatch):
+    network = OnnxNetwork(exact, 4, 2)
+    right = network.vectors("", MANY)
+    ids = network.tokenizer._by_word.ids
+    with monkeypatch.context() as patch:
+        patch.setattr(network.tokenizer._by_word, "ids", lambda texts: [[10**6], *ids(texts)[1:]])
+        with pytest.raises(Exception, match="idx=1000000 must be within"):
+            network.vectors("", MANY)
+
+    np.testing.assert_array_equal(network.vectors("", MANY), right)
+    assert not network._many.locked()
+
+
+@pytest.mark.integration
 def test_weights_written_anew_are_not_mixed_with_those_in_use(exact, tmp_path):
     shutil.copytree(exact.folder, tmp_path / "model")
     network = OnnxNetwork(ExportedModel(tmp_path / "model"), 4, 2)
